@@ -1,0 +1,46 @@
+"""The one error that every check at the edge of the package raises."""
+
+from __future__ import annotations
+
+
+class TwinError(ValueError):
+    """Something that entered is wrong: says where, what, what was expected and what to do.
+
+    Args:
+        what: what is wrong, in plain words.
+        where: the file, field or argument it was found in.
+        expected: what would have been right.
+        got: what was there instead.
+        fix: what the user can do about it, as a sentence.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", expected: str = "", got: str = "", fix: str = ""
+    ) -> None:
+        self.what, self.where, self.expected, self.got, self.fix = what, where, expected, got, fix
+        super().__init__(what, where, expected, got, fix)
+
+    def __str__(self) -> str:
+        parts = []
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.got:
+            parts.append(f"got {self.got}")
+        message = f"{self.where}: {self.what}" if self.where else self.what
+        if parts:
+            message += f" ({', '.join(parts)})"
+        if self.fix:
+            message += f". {self.fix}"
+        return message
+
+    def __reduce__(self):
+        return (_rebuild, (self.what, self.where, self.expected, self.got, self.fix))
+
+    @property
+    def detail(self) -> str:
+        """The message without the place it was found in."""
+        return str(TwinError(self.what, expected=self.expected, got=self.got, fix=self.fix))
+
+
+def _rebuild(what: str, where: str, expected: str, got: str, fix: str) -> TwinError:
+    return TwinError(what, where=where, expected=expected, got=got, fix=fix)

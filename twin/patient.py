@@ -1,0 +1,319 @@
+"""A patient: anatomy, visits and the treatments given, all on one grid and one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from twin.errors import TwinError
+from twin.grid import Grid
+from twin.imaging.image import Image
+from twin.treatments.schedule import Schedule
+
+SITES = ("glioma", "soft_tissue_sarcoma", "breast", "generic")
+BODY_SURFACE_RANGE_M2 = (0.3, 3.5)
+
+
+@dataclass(frozen=True)
+class Organ:
+    """An organ at risk that gets a fraction of the prescribed tumor dose.
+
+    Args:
+        name: the organ.
+        alpha_beta_gy: its alpha/beta ratio, Gy.
+        sparing: fraction of the prescribed tumor dose that it gets, 0 to 1.
+        eqd2_limit_gy: the dose it tolerates, in 2-Gy fractions; None where none is known.
+    """
+
+    name: str
+    alpha_beta_gy: float
+    sparing: float
+    eqd2_limit_gy: float | None = None
+
+    def __post_init__(self) -> None:
+        where = f"organ {self.name}"
+        if not (np.isfinite(self.alpha_beta_gy) and self.alpha_beta_gy > 0):
+            _refuse(where, "alpha_beta_gy", "a positive number of Gy", self.alpha_beta_gy)
+        if not 0 <= self.sparing <= 1:
+            _refuse(where, "sparing", "a fraction of the tumor dose, 0 to 1", self.sparing)
+        limit = self.eqd2_limit_gy
+        if limit is not None and not (np.isfinite(limit) and limit > 0):
+            _refuse(where, "eqd2_limit_gy", "a positive number of Gy, or none", limit)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Visit:
+    """What was seen at one time.
+
+    Args:
+        name: name of the visit, unique in its patient.
+        time_days: days since the patient's first visit.
+        images: modality -> image, on the patient's grid.
+        masks: label (gtv, enhancing, flair, ...) -> (x, y, z) bool, on the patient's grid.
+        simulated: whether the images come from a simulation.
+    """
+
+    name: str
+    time_days: float
+    images: Mapping[str, Image] = field(default_factory=dict)
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    simulated: bool = False
+
+    def __repr__(self) -> str:
+        held = ", ".join([*self.images, *(f"mask {label}" for label in self.masks)])
+        note = " (simulated)" if self.simulated else ""
+        return f"Visit({self.name}, day {self.time_days:g}{note}: {held or 'nothing'})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Patient:
+    """One patient, ready for a twin.
+
+    Args:
+        id: pseudonym of the patient.
+        site: one of SITES.
+        grid: the grid of every array of this patient.
+        tissue: (x, y, z) bool, where tumor cells can be.
+        tissues: tissue name -> (x, y, z) volume fraction, 0 to 1, summing to at most 1.
+        visits: sorted by time, at least one.
+        treatments: what was actually given, in days since the first visit.
+        organs: organs at risk.
+        body_surface_m2: body surface, m².
+        simulated_note: what of this patient is simulated; printed everywhere.
+        provenance: relative file -> SHA-256, and decisions taken while reading.
+
+    Raises:
+        TwinError: if something lies on another grid, visits coincide or values are absurd.
+    """
+
+    id: str
+    site: str
+    grid: Grid
+    tissue: np.ndarray
+    tissues: Mapping[str, np.ndarray]
+    visits: tuple[Visit, ...]
+    treatments: Schedule = Schedule()
+    organs: tuple[Organ, ...] = ()
+    body_surface_m2: float = 1.8
+    simulated_note: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.site not in SITES:
+            _refuse(f"patient {self.id}", "site", f"one of {', '.join(SITES)}", self.site)
+        low, high = BODY_SURFACE_RANGE_M2
+        if not low <= self.body_surface_m2 <= high:
+            _refuse(
+                f"patient {self.id}", "body_surface_m2", f"{low} to {high} m²", self.body_surface_m2
+            )
+        if not self.visits:
+            raise TwinError("the patient has no visits", where=f"patient {self.id}")
+        visits = tuple(sorted(self.visits, key=lambda visit: visit.time_days))
+        object.__setattr__(self, "visits", visits)
+        for earlier, later in zip(visits, visits[1:], strict=False):
+            check_distinct(earlier, later)
+        _check_shape(self.tissue, self.grid, "tissue")
+        for name, fraction in self.tissues.items():
+            _check_shape(fraction, self.grid, f"tissues.{name}")
+        for visit in visits:
+            for label, mask in visit.masks.items():
+                _check_shape(mask, self.grid, f"visit {visit.name}, mask {label}")
+            for modality, image in visit.images.items():
+                check_same_grid(image.grid, self.grid, f"visit {visit.name}, {modality}")
+
+    @property
+    def tumor(self) -> np.ndarray:
+        """Union of all masks of all visits, (x, y, z) bool."""
+        union = np.zeros(self.grid.shape, dtype=bool)
+        for visit in self.visits:
+            for mask in visit.masks.values():
+                union |= mask
+        return union
+
+    def volume_ml(self, mask: np.ndarray) -> float:
+        """Volume of a mask on the patient's grid, mL."""
+        return float(np.count_nonzero(mask)) * self.grid.voxel_volume_mm3 / 1000.0
+
+    def __repr__(self) -> str:
+        visits = "; ".join(repr(visit) for visit in self.visits)
+        return f"Patient({self.id}, {self.site}, {self.grid!r}, {visits})"
+
+
+def crop_to_tumor(patient: Patient, margin_mm: float) -> Patient:
+    """Crop everything to the tumor of all visits plus a margin.
+
+    The box is the bounding box of the union of all masks, widened by the margin where the
+    grid allows, and one voxel layer more in which nothing is tissue (padded where the grid
+    ends): the solver needs a closed border. Cropping again with the same margin changes nothing.
+
+    Args:
+        patient: the patient; at least one visit needs a mask.
+        margin_mm: distance kept around the tumor, mm, at least 0.
+
+    Raises:
+        TwinError: without any mask, or for a negative margin.
+    """
+    if not (np.isfinite(margin_mm) and margin_mm >= 0):
+        _refuse("crop_to_tumor", "margin_mm", "at least 0 mm", margin_mm)
+    tumor = patient.tumor
+    if not tumor.any():
+        raise TwinError(
+            "no visit has a mask, so there is nothing to crop to",
+            where=f"patient {patient.id}",
+            fix="Add the outline of the tumor to at least one visit",
+        )
+    start, stop = np.empty(3, int), np.empty(3, int)
+    margin = np.ceil(margin_mm / patient.grid.spacing_mm - 1e-9).astype(int)
+    for axis, size in enumerate(patient.grid.shape):
+        occupied = np.flatnonzero(tumor.any(axis=tuple({0, 1, 2} - {axis})))
+        start[axis] = max(occupied[0] - margin[axis], 0) - 1
+        stop[axis] = min(occupied[-1] + 1 + margin[axis], size) + 1
+    return _with_closed_border(patient, start, stop)
+
+
+def coarsen_patient(patient: Patient, spacing_mm: float) -> Patient:
+    """Resample everything to cubic voxels of another size, conserving means.
+
+    Images and tissue fractions get the volume mean over each new voxel; a mask holds a new
+    voxel when at least half of it was inside. The voxel axes keep their directions, and the
+    outermost layer is never tissue.
+
+    Args:
+        patient: the patient.
+        spacing_mm: edge of the new voxels, mm.
+
+    Raises:
+        TwinError: if a mask vanishes at this spacing, or the spacing is not positive.
+    """
+    from twin.imaging.resample import cubic_grid, volume_mean
+
+    if not (np.isfinite(spacing_mm) and spacing_mm > 0):
+        _refuse("coarsen_patient", "spacing_mm", "a positive number of mm", spacing_mm)
+    old, new = patient.grid, cubic_grid(patient.grid, spacing_mm)
+
+    def masked(mask: np.ndarray, where: str) -> np.ndarray:
+        coarse = volume_mean(mask, old, new, outside_counts=True) >= 0.5 - 1e-6
+        if mask.any() and not coarse.any():
+            raise TwinError(
+                f"the mask vanishes at a spacing of {spacing_mm:g} mm",
+                where=where,
+                got=f"{patient.volume_ml(mask):.3g} mL",
+                fix="Choose a finer spacing",
+            )
+        return coarse
+
+    coarse = _mapped(
+        patient,
+        new,
+        image=lambda data: volume_mean(data, old, new, outside_counts=False),
+        fraction=lambda data: volume_mean(data, old, new, outside_counts=True),
+        mask=masked,
+    )
+    if not _border_has_tissue(coarse.tissue):
+        return coarse
+    return _with_closed_border(coarse, np.full(3, -1), np.array(new.shape) + 1)
+
+
+def check_distinct(earlier: Visit, later: Visit) -> None:
+    """Raise a TwinError if two visits share their time or their name."""
+    if later.time_days == earlier.time_days:
+        raise TwinError(
+            f"visits {earlier.name} and {later.name} are at the same time",
+            where="visits",
+            expected="one visit per time",
+            got=f"both on day {later.time_days:g}",
+            fix="Merge them, or give their hours",
+        )
+
+
+def check_same_grid(grid: Grid, frame: Grid, where: str) -> None:
+    """Raise a TwinError that names both grids if they differ."""
+    if not grid.same_as(frame):
+        raise TwinError(
+            "the image lies on another grid than the patient's tissue mask",
+            where=where,
+            expected=repr(frame),
+            got=repr(grid),
+            fix="Register and resample it to the frame of the tissue mask first: "
+            "loading never moves an image",
+        )
+
+
+def _with_closed_border(patient: Patient, start: np.ndarray, stop: np.ndarray) -> Patient:
+    """Cut out a box that may reach beyond the grid and clear the tissue of its outer layer."""
+    size = np.array(patient.grid.shape)
+    inner_start, inner_stop = np.maximum(start, 0), np.minimum(stop, size)
+    before, after = inner_start - start, stop - inner_stop
+    box = tuple(slice(a, b) for a, b in zip(inner_start, inner_stop, strict=True))
+    pads = list(zip(before.tolist(), after.tolist(), strict=True))
+    grid = patient.grid.crop(inner_start.tolist(), inner_stop.tolist())
+    grid = grid.pad(before.tolist(), after.tolist())
+    border = np.ones(grid.shape, dtype=bool)
+    border[1:-1, 1:-1, 1:-1] = False
+
+    def zeroed(data: np.ndarray) -> np.ndarray:
+        cut = np.pad(data[box], pads)
+        return np.where(border, np.zeros((), cut.dtype), cut)
+
+    return _mapped(
+        patient,
+        grid,
+        image=lambda data: np.pad(data[box], pads, mode="edge"),
+        fraction=zeroed,
+        mask=lambda mask, where: zeroed(mask),
+    )
+
+
+def _mapped(
+    patient: Patient,
+    grid: Grid,
+    *,
+    image: Callable[[np.ndarray], np.ndarray],
+    fraction: Callable[[np.ndarray], np.ndarray],
+    mask: Callable[[np.ndarray, str], np.ndarray],
+) -> Patient:
+    """The patient with every array mapped to another grid."""
+    visits = tuple(
+        replace(
+            visit,
+            images={
+                key: Image(image(old.data), grid, old.modality, old.unit)
+                for key, old in visit.images.items()
+            },
+            masks={
+                label: mask(old, f"visit {visit.name}, mask {label}")
+                for label, old in visit.masks.items()
+            },
+        )
+        for visit in patient.visits
+    )
+    return replace(
+        patient,
+        grid=grid,
+        tissue=mask(patient.tissue, "tissue"),
+        tissues={
+            name: fraction(old).astype(np.float32, copy=False)
+            for name, old in patient.tissues.items()
+        },
+        visits=visits,
+    )
+
+
+def _border_has_tissue(tissue: np.ndarray) -> bool:
+    return bool(np.count_nonzero(tissue) != np.count_nonzero(tissue[1:-1, 1:-1, 1:-1]))
+
+
+def _check_shape(data: np.ndarray, grid: Grid, where: str) -> None:
+    if data.shape != grid.shape:
+        raise TwinError(
+            "the array does not fit the patient's grid",
+            where=where,
+            expected=f"shape {grid.shape}",
+            got=f"{data.shape}",
+        )
+
+
+def _refuse(where: str, name: str, expected: str, got: object) -> None:
+    raise TwinError(f"{name} is out of range", where=where, expected=expected, got=f"{got}")
