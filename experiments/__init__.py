@@ -1,0 +1,1 @@
+"""What people run: the command line, sweeps on disk, reports and benchmarks."""
