@@ -1,0 +1,113 @@
+"""Prior tables by tumor site. Values and sources; what is assumed says so."""
+
+from __future__ import annotations
+
+from twin.errors import TwinError
+from twin.parameters import LogNormal, LogUniform, Normal, Parameter, Prior, Provenance
+
+SITES = ("glioma", "soft_tissue_sarcoma", "breast", "generic")
+
+_LIPKOVA = "Lipkova et al. 2019, doi 10.1109/TMI.2019.2902044 (prior file of GliomaSolver)"
+_SARCOMA = "assumed: pushing border, doubling time of weeks to months"
+_WIDE = "assumed, wide"
+_ROCKNE = "Rockne et al. 2010, doi 10.1088/0031-9155/55/12/001"
+
+_GROWTH: dict[str, tuple[tuple[Prior, str, Provenance], tuple[Prior, str, Provenance]]] = {
+    "glioma": (
+        (LogUniform(0.02, 1.5), _LIPKOVA, "literature human"),
+        (LogUniform(0.0027, 0.19), _LIPKOVA, "literature human"),
+    ),
+    "soft_tissue_sarcoma": (
+        (LogUniform(0.02, 2.0), _SARCOMA, "assumed"),
+        (LogUniform(0.003, 0.1), _SARCOMA, "assumed"),
+    ),
+    "breast": (
+        (LogUniform(0.005, 1.0), _WIDE, "assumed"),
+        (LogUniform(0.002, 0.2), _WIDE, "assumed"),
+    ),
+    "generic": (
+        (LogUniform(0.005, 2.0), _WIDE, "assumed"),
+        (LogUniform(0.002, 0.2), _WIDE, "assumed"),
+    ),
+}
+
+_RADIOTHERAPY: dict[str, tuple[tuple[Prior, str, Provenance], tuple[Prior, str, Provenance]]] = {
+    "glioma": (
+        (LogNormal(0.04, 0.5), _ROCKNE, "literature human"),
+        (Normal(10.0, 2.0, 2.0, 20.0), "assumed: 5 to 10 Gy in gliomas", "assumed"),
+    ),
+    "soft_tissue_sarcoma": (
+        (LogNormal(0.12, 0.5), "assumed: 0.05 to 0.3 /Gy", "assumed"),
+        (LogNormal(4.0, 0.4), "assumed: about 4 Gy (0.5 to 5 reported)", "assumed"),
+    ),
+    "breast": (
+        (LogNormal(0.1, 0.6), _WIDE, "assumed"),
+        (Normal(4.0, 1.0, 1.0, 10.0), "assumed: 3.5 to 4 Gy", "assumed"),
+    ),
+    "generic": (
+        (LogNormal(0.1, 0.7), _WIDE, "assumed"),
+        (LogUniform(1.5, 20.0), _WIDE, "assumed"),
+    ),
+}
+
+
+def growth_priors(site: str) -> list[Parameter]:
+    """Diffusivity, proliferation and clearance of a tumor site."""
+    (spread, spread_source, spread_kind), (growth, growth_source, growth_kind) = _of(_GROWTH, site)
+    return [
+        Parameter(
+            "diffusivity",
+            "mm²/day",
+            spread,
+            "diffusivity of tumor cells in the reference tissue",
+            spread_source,
+            spread_kind,
+        ),
+        Parameter(
+            "proliferation_rate",
+            "1/day",
+            growth,
+            "net proliferation rate far below the capacity",
+            growth_source,
+            growth_kind,
+        ),
+        Parameter(
+            "clearance_half_life",
+            "day",
+            LogNormal(35.0, 0.5),
+            "time in which half of the killed cells vanish from view",
+            "assumed: 2 to 12 weeks",
+            "assumed",
+        ),
+    ]
+
+
+def radiotherapy_priors(site: str) -> list[Parameter]:
+    """Linear-quadratic parameters of a tumor site."""
+    (alpha, alpha_source, alpha_kind), (ratio, ratio_source, ratio_kind) = _of(_RADIOTHERAPY, site)
+    return [
+        Parameter(
+            "radiosensitivity_alpha",
+            "1/Gy",
+            alpha,
+            "linear coefficient of the log kill of a fraction",
+            alpha_source,
+            alpha_kind,
+        ),
+        Parameter(
+            "alpha_beta_ratio",
+            "Gy",
+            ratio,
+            "dose at which linear and quadratic kill are equal",
+            ratio_source,
+            ratio_kind,
+        ),
+    ]
+
+
+def _of(table: dict, site: str) -> tuple:
+    if site not in table:
+        raise TwinError(
+            f"unknown tumor site {site!r}", where="site", expected=", ".join(SITES), got=repr(site)
+        )
+    return table[site]

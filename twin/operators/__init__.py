@@ -1,0 +1,1 @@
+"""Discrete operators on masked voxel grids."""

@@ -1,0 +1,101 @@
+"""Masked diffusion in flux form: (L u)_i = sum_faces g_f (u_neighbor - u_i).
+
+The conductance of a face is g = D_f / h² with the harmonic mean D_f of the two diffusivities and
+0 where either voxel is not tissue. Every flux leaves one voxel and enters its neighbor, so the sum
+of u is kept to round-off, and an explicit step is positive while dt * sum_faces g <= 1.
+
+Fields are flat: a neighbor along an axis is then a shift of the whole array by that axis' stride,
+which XLA vectorizes about three times better than slices of a 3-D array (docs/benchmarks). A shift
+past the end of a row lands in the next row; since the outermost layer of voxels is never tissue,
+every such face is closed.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def strides(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Distance in a flat (x, y, z) array between neighbors along each axis."""
+    return shape[1] * shape[2], shape[2], 1
+
+
+class Conductances(eqx.Module):
+    """Face conductances of one diffusivity field, 1/day.
+
+    Attributes:
+        faces: (3, N + 2 guard) conductance between voxel i and its next neighbor along each axis,
+            with a guard of zeros at both ends.
+        total: (N,) sum over the six faces of each voxel.
+        shape: the grid.
+    """
+
+    faces: Float[Array, "3 m"]
+    total: Float[Array, " n"]
+    shape: tuple[int, int, int] = eqx.field(static=True)
+
+    @property
+    def rate(self) -> Float[Array, ""]:
+        """Largest sum of conductances: an explicit step dt is positive while dt * rate <= 1."""
+        return jnp.max(self.total)
+
+
+def conductances(
+    diffusivity: Float[Array, " n"],
+    mask: Float[Array, " n"],
+    shape: tuple[int, int, int],
+    spacing_mm: tuple[float, float, float],
+) -> Conductances:
+    """Face conductances of a cell-centered diffusivity.
+
+    Args:
+        diffusivity: mm²/day per voxel, flat; its value outside the mask is ignored.
+        mask: 1 in tissue, 0 elsewhere, flat; the outermost layer must be 0.
+        shape: grid of the flat arrays.
+        spacing_mm: voxel size.
+    """
+    guard = strides(shape)[0]
+    masked = diffusivity * mask
+    total = jnp.zeros_like(masked)
+    faces = []
+    for stride, spacing in zip(strides(shape), spacing_mm, strict=True):
+        here, there = masked[:-stride], masked[stride:]
+        both = here + there
+        open_face = both > 0.0
+        harmonic = jnp.where(open_face, 2.0 * here * there / jnp.where(open_face, both, 1.0), 0.0)
+        face = harmonic / spacing**2
+        total = total + jnp.pad(face, (0, stride)) + jnp.pad(face, (stride, 0))
+        faces.append(jnp.pad(face, (guard, guard + stride)))
+    return Conductances(jnp.stack(faces), total, shape)
+
+
+def divergence(u: Float[Array, " n"], g: Conductances) -> Float[Array, " n"]:
+    """div(D grad u) of a flat field, in units of u per day."""
+    guard, n = strides(g.shape)[0], u.shape[0]
+    padded = jnp.pad(u, (guard, guard))
+
+    def shifted(array: Float[Array, " m"], by: int) -> Float[Array, " n"]:
+        return jax.lax.slice_in_dim(array, guard + by, guard + by + n)
+
+    result = -g.total * u
+    for axis, stride in enumerate(strides(g.shape)):
+        face = g.faces[axis]
+        result = result + shifted(face, 0) * shifted(padded, stride)
+        result = result + shifted(face, -stride) * shifted(padded, -stride)
+    return result
+
+
+def diffuse(u: Float[Array, " n"], g: Conductances, dt_days: Float[Array, ""]) -> Array:
+    """One step of the two-stage strong-stability-preserving Runge-Kutta scheme (SSPRK2).
+
+    Second order, conservative, and a convex combination of explicit Euler steps: positive and
+    without new extrema while `dt_days * g.rate <= 1` (Gottlieb et al. 2001, doi
+    10.1137/S003614450036757X). The barriers keep XLA from computing the first stage again for each
+    neighbor of the second, and halve the cost of derivatives.
+    """
+    first = jax.lax.optimization_barrier(u + dt_days * divergence(u, g))
+    second = first + dt_days * divergence(first, g)
+    return jax.lax.optimization_barrier(0.5 * (u + second))

@@ -1,0 +1,229 @@
+"""Named parameters with unit, prior and source: the one table behind models, reports and fits.
+
+Every prior is written as value = transform(z) with z ~ N(0, 1). Calibration works in z: the prior
+penalty is |z|²/2 whatever the prior's shape, values never leave their bounds, and the posterior
+standard deviation in z over the prior's 1 tells what the data added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtr, ndtri
+from jaxtyping import Array
+
+from twin.errors import TwinError
+
+Provenance = Literal["measured", "literature human", "animal", "assumed"]
+
+
+class Prior(Protocol):
+    """A distribution given as a monotone map of a standard normal variable."""
+
+    def transform(self, z: Array | float) -> Array:
+        """Value at the standard normal score `z`; can be traced and differentiated by JAX."""
+        ...
+
+    def inverse(self, value: float) -> float:
+        """Score of a value; the inverse of `transform`."""
+        ...
+
+    def describe(self) -> str:
+        """One line for tables."""
+        ...
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """Logarithm normal with the given median and standard deviation `sigma` of the logarithm."""
+
+    median: float
+    sigma: float
+
+    def transform(self, z: Array | float) -> Array:
+        return self.median * jnp.exp(self.sigma * jnp.asarray(z))
+
+    def inverse(self, value: float) -> float:
+        _positive(value)
+        return float(np.log(value / self.median) / self.sigma)
+
+    def describe(self) -> str:
+        return f"log-normal, median {self.median:g}, sigma {self.sigma:g}"
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """Logarithm uniform between `low` and `high`."""
+
+    low: float
+    high: float
+
+    def transform(self, z: Array | float) -> Array:
+        return self.low * (self.high / self.low) ** ndtr(jnp.asarray(z))
+
+    def inverse(self, value: float) -> float:
+        _positive(value)
+        return _score(np.log(value / self.low) / np.log(self.high / self.low))
+
+    def describe(self) -> str:
+        return f"log-uniform, {self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform between `low` and `high`."""
+
+    low: float
+    high: float
+
+    def transform(self, z: Array | float) -> Array:
+        return self.low + (self.high - self.low) * ndtr(jnp.asarray(z))
+
+    def inverse(self, value: float) -> float:
+        return _score((value - self.low) / (self.high - self.low))
+
+    def describe(self) -> str:
+        return f"uniform, {self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal, truncated to `low`..`high`."""
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+    def _tails(self) -> tuple[Array, Array]:
+        return ndtr((self.low - self.mean) / self.sd), ndtr((self.high - self.mean) / self.sd)
+
+    def transform(self, z: Array | float) -> Array:
+        below, above = self._tails()
+        return self.mean + self.sd * ndtri(below + (above - below) * ndtr(jnp.asarray(z)))
+
+    def inverse(self, value: float) -> float:
+        below, above = self._tails()
+        share = (ndtr((value - self.mean) / self.sd) - below) / (above - below)
+        return _score(float(share))
+
+    def describe(self) -> str:
+        return f"normal, {self.mean:g} ± {self.sd:g} within {self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A value that is not estimated."""
+
+    value: float
+
+    def transform(self, z: Array | float) -> Array:
+        return jnp.full_like(jnp.asarray(z, dtype=float), self.value)
+
+    def inverse(self, value: float) -> float:
+        return 0.0
+
+    def describe(self) -> str:
+        return f"fixed at {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One quantity of a model, a treatment or an observation.
+
+    Attributes:
+        name: the field's term, in full.
+        unit: as printed; "1" for a pure number.
+        prior: what is believed before this patient's data.
+        description: one line.
+        citation: source of the prior (DOI where there is one).
+        provenance: kind of evidence behind the prior.
+    """
+
+    name: str
+    unit: str
+    prior: Prior
+    description: str
+    citation: str
+    provenance: Provenance
+
+    @property
+    def fixed(self) -> bool:
+        """True where the parameter is not estimated."""
+        return isinstance(self.prior, Fixed)
+
+    def interval(self, level: float = 0.9) -> tuple[float, float]:
+        """Central prior interval."""
+        z = float(ndtri(0.5 + level / 2.0))
+        return float(self.prior.transform(-z)), float(self.prior.transform(z))
+
+
+class ParameterTable(Mapping[str, Parameter]):
+    """Parameters by name, in the order in which reports list them."""
+
+    def __init__(self, parameters: tuple[Parameter, ...] | list[Parameter]) -> None:
+        self._parameters = {p.name: p for p in parameters}
+        if len(self._parameters) != len(parameters):
+            raise TwinError("two parameters of one name", where="parameter table")
+
+    def __getitem__(self, name: str) -> Parameter:
+        try:
+            return self._parameters[name]
+        except KeyError:
+            raise TwinError(
+                f"unknown parameter {name!r}",
+                where="parameter table",
+                expected=", ".join(self._parameters),
+                got=repr(name),
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parameters
+
+    def __add__(self, other: ParameterTable) -> ParameterTable:
+        return ParameterTable([*self.values(), *other.values()])
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the parameters that can be estimated."""
+        return tuple(name for name, p in self._parameters.items() if not p.fixed)
+
+    def with_priors(self, priors: Mapping[str, Prior]) -> ParameterTable:
+        """The same table with some priors replaced (a value known for sure: `Fixed`).
+
+        Raises:
+            TwinError: a name that the table does not hold.
+        """
+        for name in priors:
+            self[name]
+        return ParameterTable(
+            [replace(p, prior=priors[n]) if n in priors else p for n, p in self.items()]
+        )
+
+    def values_at(self, z: Mapping[str, Array | float]) -> dict[str, Array]:
+        """Natural values at standard normal scores; names left out of `z` are at their median."""
+        return {name: p.prior.transform(z.get(name, 0.0)) for name, p in self.items()}
+
+    def scores_of(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Standard normal scores of natural values."""
+        return {name: self[name].prior.inverse(float(v)) for name, v in values.items()}
+
+
+def _score(share: float) -> float:
+    """Standard normal score of a cumulative share, kept a little inside (0, 1)."""
+    return float(ndtri(np.clip(share, 1e-6, 1.0 - 1e-6)))
+
+
+def _positive(value: float) -> None:
+    if not value > 0.0:
+        raise TwinError("value of a positive parameter", expected="above 0", got=f"{value:g}")

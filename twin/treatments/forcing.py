@@ -1,0 +1,182 @@
+"""Schedules as parameter-free tables per time step, the only form in which a solver sees treatment.
+
+A step starts at an event or a multiple of the largest step and never holds an event inside. For
+each of its two halves the table keeps the drug exposure up to quadrature nodes, so that kill and
+logistic growth under a decaying drug are integrated exactly at any sensitivity (twin/solvers).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from twin.errors import TwinError
+from twin.treatments.chemotherapy import get_drug
+from twin.treatments.schedule import Schedule
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
+NODES = (0.5 * (_NODES + 1.0)) ** 2
+"""Quadrature nodes of a half step, crowded towards its start where a fast drug decays."""
+WEIGHTS = 0.5 * _WEIGHTS * (_NODES + 1.0)
+
+
+class Forcing(eqx.Module):
+    """Time steps, rows of steps between recorded times, and what happens in them.
+
+    Attributes:
+        dt_days: (M,) length of each step.
+        dose_gy: (M,) sum of the fractions at the start of the step.
+        dose_squared_gy2: (M,) sum of their squares.
+        dose_map: (M,) index of the dose map of those fractions.
+        exposure_days: (M, 2, nodes + 1, drugs) exposure in each half of the step up to each node
+            and to its end, at unit sensitivity.
+        row_start, row_stop: (R,) steps of each row; the state is recorded at the end of a row.
+        resection_mm: (R,) margin of a resection at the start of the row, negative without one.
+        drugs: names along the last axis of the exposure.
+    """
+
+    dt_days: Float[Array, " steps"]
+    dose_gy: Float[Array, " steps"]
+    dose_squared_gy2: Float[Array, " steps"]
+    dose_map: Int[Array, " steps"]
+    exposure_days: Float[Array, "steps 2 nodes drugs"]
+    row_start: Int[Array, " rows"]
+    row_stop: Int[Array, " rows"]
+    resection_mm: Float[Array, " rows"]
+    drugs: tuple[str, ...] = eqx.field(static=True)
+
+
+def compile_forcing(
+    schedule: Schedule,
+    *,
+    start_days: float,
+    times_days: Sequence[float],
+    drugs: tuple[str, ...] = (),
+    body_surface_m2: float = 1.0,
+    max_step_days: float = 2.0,
+    steps: int | None = None,
+    rows: int | None = None,
+) -> tuple[Forcing, np.ndarray]:
+    """Tables for a course from `start_days` to the last of `times_days`.
+
+    Events from the start on and before the last time act; drug given earlier still decays. An
+    event at a recorded time acts after the recording.
+
+    Args:
+        schedule: treatments, in days since the first visit.
+        start_days: when the simulation starts.
+        times_days: increasing times at which the state is recorded.
+        drugs: order of the drugs along the last axis; must hold every drug of the schedule.
+        body_surface_m2: patient's body surface, turns mg into mg/m².
+        max_step_days: longest step.
+        steps, rows: pad the tables to these lengths, so that many schedules share one program.
+
+    Returns:
+        The forcing and, for each of `times_days`, the row that ends there.
+
+    Raises:
+        TwinError: times not increasing or before the start, a drug that is not listed, or a
+            capacity that is too small.
+    """
+    times = np.asarray(times_days, float)
+    if times.size == 0 or times[0] < start_days or np.any(np.diff(times) <= 0.0):
+        raise TwinError(
+            "recorded times must increase and not precede the start",
+            where="times_days",
+            expected=f"increasing days from {start_days:g} on",
+            got=str(times.tolist()),
+        )
+    missing = set(schedule.drugs) - set(drugs)
+    if missing:
+        raise TwinError(
+            "the schedule holds drugs that are not simulated",
+            where="drugs",
+            expected=", ".join(sorted(schedule.drugs)),
+            got=", ".join(drugs) or "none",
+        )
+    course = schedule.between(start_days, times[-1])
+    resections = {s.time_days: s.margin_mm for s in course.surgeries}
+    marks = np.union1d(times, sorted(resections))
+    edges, row_start, row_stop = _edges(start_days, marks, course.times_days, max_step_days)
+    dt = np.diff(edges)
+    starts = edges[:-1]
+
+    dose, squared, dose_map = np.zeros_like(dt), np.zeros_like(dt), np.zeros(dt.size, np.int32)
+    for fraction in course.fractions:
+        step = np.searchsorted(starts, fraction.time_days)
+        dose[step] += fraction.dose_gy
+        squared[step] += fraction.dose_gy**2
+        dose_map[step] = fraction.field
+    row_begin = np.concatenate([[start_days], marks[:-1]])
+    resection = np.array([resections.get(float(t), -1.0) for t in row_begin])
+    resection[row_start == row_stop] = -1.0
+    exposure = _exposure(schedule, starts, dt, drugs, body_surface_m2)
+
+    pad_steps = _padding(steps, dt.size, "steps")
+    pad_rows = _padding(rows, marks.size, "rows")
+    forcing = Forcing(
+        dt_days=np.pad(dt, (0, pad_steps)).astype(np.float32),
+        dose_gy=np.pad(dose, (0, pad_steps)).astype(np.float32),
+        dose_squared_gy2=np.pad(squared, (0, pad_steps)).astype(np.float32),
+        dose_map=np.pad(dose_map, (0, pad_steps)),
+        exposure_days=np.pad(exposure, [(0, pad_steps)] + [(0, 0)] * 3).astype(np.float32),
+        row_start=np.pad(row_start, (0, pad_rows), mode="edge").astype(np.int32),
+        row_stop=np.concatenate([row_stop, np.full(pad_rows, row_start[-1])]).astype(np.int32),
+        resection_mm=np.pad(resection, (0, pad_rows), constant_values=-1.0).astype(np.float32),
+        drugs=tuple(drugs),
+    )
+    return forcing, np.searchsorted(marks, times)
+
+
+def _edges(
+    start: float, marks: np.ndarray, events: tuple[float, ...], max_step: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Step edges that hit every mark and event, and the steps of the row before each mark."""
+    stops = np.union1d(np.union1d(marks, events), [start])
+    edges = [start]
+    for stop in stops[1:]:
+        count = max(1, math.ceil((stop - edges[-1]) / max_step - 1e-9))
+        edges += list(np.linspace(edges[-1], stop, count + 1)[1:])
+    array = np.asarray(edges)
+    row_stop = np.searchsorted(array, marks)
+    return array, np.concatenate([[0], row_stop[:-1]]), row_stop
+
+
+def _exposure(
+    schedule: Schedule,
+    starts: np.ndarray,
+    dt: np.ndarray,
+    drugs: tuple[str, ...],
+    body_surface_m2: float,
+) -> np.ndarray:
+    """(M, 2, nodes + 1, drugs) integral of the relative concentration within each half step."""
+    result = np.zeros((dt.size, 2, NODES.size + 1, len(drugs)))
+    offsets = np.append(NODES, 1.0) * (0.5 * dt)[:, None]
+    for index, name in enumerate(drugs):
+        drug = get_drug(name)
+        rate = drug.elimination_rate_per_day
+        doses = [d for d in schedule.drug_doses if d.drug == name]
+        if not doses:
+            continue
+        given = np.array([d.time_days for d in doses])
+        relative = np.array([d.dose_mg for d in doses]) / (
+            body_surface_m2 * drug.reference_dose_mg_m2
+        )
+        age = starts[:, None] - given
+        level = (relative * np.where(age >= 0.0, np.exp(-rate * np.maximum(age, 0.0)), 0.0)).sum(1)
+        for half in range(2):
+            at_start = level * np.exp(-rate * 0.5 * dt * half)
+            result[:, half, :, index] = at_start[:, None] * -np.expm1(-rate * offsets) / rate
+    return result
+
+
+def _padding(wanted: int | None, needed: int, name: str) -> int:
+    if wanted is None:
+        return 0
+    if wanted < needed:
+        raise TwinError("table too small", where=name, expected=f">= {needed}", got=str(wanted))
+    return wanted - needed
