@@ -73,7 +73,7 @@ format: $(STAMPS)/dev
 
 TESTS ?= tests
 check: $(STAMPS)/dev
-	$(BIN)/pytest $(TESTS) --ignore=tests/validation -n $(WORKERS)
+	$(BIN)/pytest $(TESTS) -n $(WORKERS)
 
 test: lint
 	$(MAKE) --no-print-directory check
