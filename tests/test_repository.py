@@ -167,6 +167,19 @@ def test_version_is_the_same_everywhere(repository: Path) -> None:
     assert project["version"] == citation["version"] == twin.__version__ == released[0]
 
 
+def test_every_package_folder_has_an_init_file(repository: Path) -> None:
+    # Without one, import-linter does not see the folder and its import rules pass unread.
+    folders = {
+        path.parent
+        for path in tracked_files(repository)
+        if path.suffix == ".py"
+        and path.relative_to(repository).parts[0] in ("twin", "generative", "experiments")
+    }
+    missing = [folder for folder in folders if not (folder / "__init__.py").exists()]
+    assert folders
+    assert not missing
+
+
 def test_license_is_apache_2(repository: Path) -> None:
     text = (repository / "LICENSE").read_text()
     assert "Apache License" in text
