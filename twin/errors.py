@@ -1,6 +1,9 @@
-"""The one error that every check at the edge of the package raises."""
+"""The one error that every check at the edge of the package raises, and a collector of it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TwinError(ValueError):
@@ -44,3 +47,37 @@ class TwinError(ValueError):
 
 def _rebuild(what: str, where: str, expected: str, got: str, fix: str) -> TwinError:
     return TwinError(what, where=where, expected=expected, got=got, fix=fix)
+
+
+class Problems:
+    """Collects errors, so that a user sees all of them at once."""
+
+    def __init__(self) -> None:
+        self.found: list[TwinError] = []
+
+    def add(self, error: TwinError) -> None:
+        """Keep an error."""
+        self.found.append(error)
+
+    @contextmanager
+    def at(self, where: str = "") -> Iterator[None]:
+        """Keep a TwinError raised inside the block, told to be at `where`, and go on after it."""
+        try:
+            yield
+        except TwinError as error:
+            place = f"{where}: {error.where}" if where and error.where else where or error.where
+            self.add(_rebuild(error.what, place, error.expected, error.got, error.fix))
+
+    def raise_first(self) -> None:
+        """Raise what was found: the first error, and how many more there are."""
+        if not self.found:
+            return
+        first = self.found[0]
+        more = [f"{error.where}: {error.what}" for error in self.found[1:]]
+        if not more:
+            raise first
+        fix = f"{first.fix.rstrip('.')}. " if first.fix else ""
+        fix += f"{len(more)} more: {'; '.join(more)}"
+        raise TwinError(
+            first.what, where=first.where, expected=first.expected, got=first.got, fix=fix
+        )

@@ -42,7 +42,12 @@ def resample(image: Image, grid: Grid, order: int = 1, *, outside: float = 0.0) 
         within = (np.array(point) + 0.5) / points - 0.5
         offset = to_old[:3, 3] + to_old[:3, :3] @ within
         values = affine_transform(
-            source, to_old[:3, :3], offset, grid.shape, order=order, mode="nearest"
+            source,
+            to_old[:3, :3],
+            offset,  # pyright: ignore[reportArgumentType]  (inferred from its default, 0.0)
+            grid.shape,
+            order=order,
+            mode="nearest",
         )
         total += np.where(_inside(to_old, offset, image.grid, grid), values, outside)
     mean = total / points.prod()
