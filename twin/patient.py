@@ -11,6 +11,9 @@ from twin.errors import TwinError
 from twin.grid import Grid
 from twin.imaging.image import Image
 from twin.treatments.schedule import Schedule
+from twin.visit import Visit, check_distinct, check_same_grid
+
+__all__ = ["SITES", "Organ", "Patient", "Visit", "coarsen_patient", "crop_to_tumor"]
 
 SITES = ("glioma", "soft_tissue_sarcoma", "breast", "generic")
 BODY_SURFACE_RANGE_M2 = (0.3, 3.5)
@@ -41,30 +44,6 @@ class Organ:
         limit = self.eqd2_limit_gy
         if limit is not None and not (np.isfinite(limit) and limit > 0):
             _refuse(where, "eqd2_limit_gy", "a positive number of Gy, or none", limit)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Visit:
-    """What was seen at one time.
-
-    Args:
-        name: name of the visit, unique in its patient.
-        time_days: days since the patient's first visit.
-        images: modality -> image, on the patient's grid.
-        masks: label (gtv, enhancing, flair, ...) -> (x, y, z) bool, on the patient's grid.
-        simulated: whether the images come from a simulation.
-    """
-
-    name: str
-    time_days: float
-    images: Mapping[str, Image] = field(default_factory=dict)
-    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
-    simulated: bool = False
-
-    def __repr__(self) -> str:
-        held = ", ".join([*self.images, *(f"mask {label}" for label in self.masks)])
-        note = " (simulated)" if self.simulated else ""
-        return f"Visit({self.name}, day {self.time_days:g}{note}: {held or 'nothing'})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -214,31 +193,6 @@ def coarsen_patient(patient: Patient, spacing_mm: float) -> Patient:
     if not _border_has_tissue(coarse.tissue):
         return coarse
     return _with_closed_border(coarse, np.full(3, -1), np.array(new.shape) + 1)
-
-
-def check_distinct(earlier: Visit, later: Visit) -> None:
-    """Raise a TwinError if two visits share their time or their name."""
-    if later.time_days == earlier.time_days:
-        raise TwinError(
-            f"visits {earlier.name} and {later.name} are at the same time",
-            where="visits",
-            expected="one visit per time",
-            got=f"both on day {later.time_days:g}",
-            fix="Merge them, or give their hours",
-        )
-
-
-def check_same_grid(grid: Grid, frame: Grid, where: str) -> None:
-    """Raise a TwinError that names both grids if they differ."""
-    if not grid.same_as(frame):
-        raise TwinError(
-            "the image lies on another grid than the patient's tissue mask",
-            where=where,
-            expected=repr(frame),
-            got=repr(grid),
-            fix="Register and resample it to the frame of the tissue mask first: "
-            "loading never moves an image",
-        )
 
 
 def _with_closed_border(patient: Patient, start: np.ndarray, stop: np.ndarray) -> Patient:

@@ -5,19 +5,18 @@ The format is documented in docs/reference/patient-folder.md.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from twin.errors import Problems, TwinError
-from twin.imaging.units import UNITS
 from twin.patient import BODY_SURFACE_RANGE_M2, Patient
+from twin.patient_errors import translated
 from twin.patient_reading import FILE as PATIENT_FILE
 from twin.patient_reading import read_entries
 from twin.patient_summary import Finding, describe, limits
@@ -268,73 +267,5 @@ def _validated(content: dict[str, Any], problems: Problems) -> PatientFile | Non
         return PatientFile.model_validate(content)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            problems.add(_translated(detail))
+            problems.add(translated(detail, PatientFile, PATIENT_FILE))
         return None
-
-
-def _translated(detail: Any) -> TwinError:
-    """A pydantic error in the words of a TwinError."""
-    *above, last = detail["loc"]
-    if last == "[key]":
-        above, last = above[:-1], above[-1]
-    where = f"{PATIENT_FILE}: {_dotted([*above, last])}"
-    if detail["type"] == "extra_forbidden":
-        known = _keys_at(above)
-        close = difflib.get_close_matches(str(last), known, n=1)
-        return TwinError(
-            f'unknown key "{last}"',
-            where=where,
-            expected=f"one of {', '.join(known)}",
-            fix=f'Did you mean "{close[0]}"?' if close else "Remove it",
-        )
-    if detail["type"] == "missing":
-        units = UNITS.get(str(above[-1]), {}) if last == "unit" else {}
-        return TwinError(
-            f'missing key "{last}"',
-            where=where,
-            expected=" or ".join(f'"{unit}"' for unit in units),
-            fix="Add it; nothing is assumed",
-        )
-    got, expected = detail["input"], re.sub("^[A-Za-z ]*? should ", "", detail["msg"])
-    known = get_args(_annotation_at([*above, last]))
-    close = difflib.get_close_matches(str(got), [str(name) for name in known], n=1)
-    return TwinError(
-        "not a usable value",
-        where=where,
-        expected=expected.removeprefix("be "),
-        got=repr(got)[:80],
-        fix=f'Did you mean "{close[0]}"?' if close else "",
-    )
-
-
-def _dotted(path: list[Any]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.lstrip(".")
-
-
-def _annotation_at(path: list[Any]) -> Any:
-    """The annotation of the place in the patient file that a path leads to."""
-    place: Any = PatientFile
-    for part in path:
-        model = _model_in(place)
-        if model is not None and isinstance(part, str):
-            fields = model.model_fields
-            by_alias = {field.alias or name: field for name, field in fields.items()}
-            if part not in by_alias:
-                return None
-            place = by_alias[part].annotation
-        else:
-            inner = [kind for kind in get_args(place) if kind is not str] or list(get_args(place))
-            place = inner[-1] if inner else None
-    return place
-
-
-def _keys_at(path: list[Any]) -> list[str]:
-    model = _model_in(_annotation_at(path))
-    if model is None:
-        return []
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(place: Any) -> type[BaseModel] | None:
-    return place if isinstance(place, type) and issubclass(place, BaseModel) else None

@@ -13,7 +13,7 @@ from twin.grid import Grid
 from twin.imaging.image import Image
 from twin.imaging.nifti import affine_disagrees, read_mask, read_nifti
 from twin.imaging.units import check_modality, check_plausible, to_kept_unit
-from twin.patient import Organ, Patient, Visit, check_distinct, check_same_grid
+from twin.patient import Organ, Patient
 from twin.patient_times import (
     Moment,
     check_one_calendar,
@@ -23,6 +23,7 @@ from twin.patient_times import (
     parse_moment,
 )
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
+from twin.visit import Visit, check_distinct, check_same_grid
 
 if TYPE_CHECKING:
     from twin.patient_folder import PatientFile, Timed, VisitEntry
