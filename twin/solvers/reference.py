@@ -1,0 +1,319 @@
+"""Reference solver of reaction, diffusion and treatment: adaptive, 64-bit, slow, trusted.
+
+For clones c that share one capacity, and dead cells w that are still seen:
+
+    ∂u_c/∂t = div(D_c grad u_c) + ρ_c u_c (1 - Σu) - Σ_k s_ck c_k(t) u_c
+    ∂w/∂t   = Σ_ck s_ck c_k(t) u_c - (ln 2 / T) w
+    fraction of d Gy:  u_c <- S_c u_c,  w <- w + Σ (1 - S_c) u_c,  S_c = exp(-α_c (d + d²/(α/β)))
+    drug k:            c_k(t) = Σ_doses (dose mg / body surface / reference dose) exp(-λ_k (t - t_dose))
+
+Method of lines: cell-centered finite volumes on the tissue mask, faces with harmonic means of the
+diffusivity and no flux through the mask; Tsit5 (Tsitouras 2011, doi:10.1016/j.camwa.2011.06.002)
+or Dopri8 of diffrax (Kidger 2021, arXiv:2202.02435) with the local error bounded in the maximum
+norm. Integration stops at every event, so that no step straddles a dose. It shares no code with
+the fast solver: it is what that one is checked against.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from twin.errors import TwinError
+from twin.treatments.chemotherapy import get_drug
+from twin.treatments.schedule import Schedule
+
+SOLVERS: Mapping[str, Callable[[], diffrax.AbstractSolver]] = {
+    "tsit5": diffrax.Tsit5,
+    "dopri8": diffrax.Dopri8,
+}
+
+MAXIMUM_STEPS = 100_000
+
+
+@dataclass(frozen=True)
+class Clone:
+    """One kind of tumor cell; each number may also be a field over the grid.
+
+    Arguments:
+        diffusivity: mm²/day; scalar, (x, y, z), or (3, x, y, z) for a tensor that is diagonal
+            in the axes of the grid.
+        proliferation_rate: 1/day; scalar or (x, y, z).
+        radiosensitivity_alpha: α in 1/Gy; scalar or (x, y, z).
+        alpha_beta_ratio: α/β in Gy.
+        drug_sensitivity: drug name -> kill rate in 1/day at the drug's reference dose;
+            a drug that is not named does nothing.
+    """
+
+    diffusivity: float | np.ndarray
+    proliferation_rate: float | np.ndarray
+    radiosensitivity_alpha: float | np.ndarray = 0.0
+    alpha_beta_ratio: float = 10.0
+    drug_sensitivity: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReferenceSolution:
+    """States at the days asked for, float64.
+
+    Arguments:
+        times_days: (T,) days since the first visit.
+        viable: (T, C, x, y, z) cell fractions of each clone.
+        dead: (T, x, y, z) killed cells that are not yet cleared.
+        steps: accepted and rejected steps, all segments together.
+    """
+
+    times_days: np.ndarray
+    viable: np.ndarray
+    dead: np.ndarray
+    steps: int
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(T, x, y, z) viable and not yet cleared cells: what a diffusion image shows."""
+        return self.viable.sum(axis=1) + self.dead
+
+
+def solve_reference(
+    initial: np.ndarray,
+    clones: Sequence[Clone],
+    save_days: Sequence[float],
+    *,
+    tissue: np.ndarray,
+    spacing_mm: Sequence[float],
+    schedule: Schedule | None = None,
+    body_surface_m2: float = 1.8,
+    clearance_half_life_days: float = np.inf,
+    start_day: float = 0.0,
+    relative_tolerance: float = 1e-6,
+    absolute_tolerance: float = 1e-8,
+    method: str = "tsit5",
+) -> ReferenceSolution:
+    """Integrate a treated tumor and return its state at the days asked for.
+
+    The state saved at the time of a dose is the state before it. The local error of a step is
+    below `absolute_tolerance + relative_tolerance * |u|` in every voxel.
+
+    Arguments:
+        initial: (C, x, y, z) cell fractions at `start_day`, (x, y, z) for a single clone.
+        clones: C clones.
+        save_days: increasing days, none before `start_day`.
+        tissue: (x, y, z) bool, where cells can be.
+        spacing_mm: three voxel edges in mm.
+        schedule: fractions and drug doses; those before `start_day` or not before the last saved
+            day have no effect.
+        body_surface_m2: patient's body surface, for drug doses.
+        clearance_half_life_days: half-life T of killed cells; infinite keeps them, 0 removes
+            them at once.
+        method: "tsit5", or "dopri8" for tight tolerances.
+
+    Raises:
+        TwinError: shapes that do not fit, days out of order, an unknown method, surgery inside
+            the interval (not modeled here), or an integration that did not finish.
+    """
+    tissue = np.asarray(tissue, bool)
+    days = np.asarray(save_days, float)
+    first = np.asarray(initial, float)
+    first = first[None] if first.ndim == 3 else first
+    _check(first, clones, days, tissue, start_day, method)
+    schedule = schedule if schedule is not None else Schedule()
+    end = float(days[-1])
+    if any(start_day <= surgery.time_days < end for surgery in schedule.surgeries):
+        raise TwinError(
+            "surgery is not modeled",
+            where="solve_reference",
+            expected=f"no surgery before day {end:g}",
+            fix="Split the schedule at the surgery",
+        )
+    half_life = float(clearance_half_life_days)
+    drugs = sorted({dose.drug for dose in schedule.drug_doses})
+    elimination = np.array([get_drug(name).elimination_rate_per_day for name in drugs])
+    with jax.enable_x64(True):
+        problem = _Problem(
+            conductance=_conductance(clones, tissue, spacing_mm),
+            growth=_stack([clone.proliferation_rate for clone in clones], tissue),
+            sensitivity=jnp.asarray(
+                [[clone.drug_sensitivity.get(name, 0.0) for name in drugs] for clone in clones],
+                jnp.float64,
+            ).reshape(len(clones), len(drugs)),
+            elimination=jnp.asarray(elimination, jnp.float64),
+            clearance=jnp.asarray(np.log(2) / half_life if half_life > 0 else 0.0, jnp.float64),
+        )
+        alpha = _stack([clone.radiosensitivity_alpha for clone in clones], tissue)
+        ratio = jnp.asarray([clone.alpha_beta_ratio for clone in clones], jnp.float64)
+        viable = jnp.asarray(np.where(tissue, first, 0.0))
+        dead = jnp.zeros(tissue.shape, jnp.float64)
+        concentration = np.zeros(len(drugs))
+        fractions = [f for f in schedule.fractions if start_day <= f.time_days < end]
+        doses = [d for d in schedule.drug_doses if start_day <= d.time_days < end]
+        stops = {float(event.time_days) for event in (*fractions, *doses)} | set(days.tolist())
+        saved_viable, saved_dead, steps, now = [], [], 0, float(start_day)
+        for stop in sorted(stops):
+            if stop > now:
+                (viable, dead), used, ok = _advance(
+                    problem,
+                    (viable, dead),
+                    jnp.asarray(now, jnp.float64),
+                    jnp.asarray(stop, jnp.float64),
+                    jnp.asarray(concentration, jnp.float64),
+                    relative_tolerance,
+                    absolute_tolerance,
+                    method,
+                )
+                if not bool(ok):
+                    raise TwinError(
+                        "the integration did not finish",
+                        where=f"solve_reference, day {now:g} to {stop:g}",
+                        fix="Loosen the tolerances or lower the diffusivity",
+                    )
+                concentration = concentration * np.exp(-elimination * (stop - now))
+                steps, now = steps + int(used), stop
+            if half_life == 0:
+                dead = jnp.zeros_like(dead)
+            if stop in days:
+                saved_viable.append(np.asarray(viable))
+                saved_dead.append(np.asarray(dead))
+            for dose in (d for d in doses if d.time_days == stop):
+                amount = dose.dose_mg / body_surface_m2 / get_drug(dose.drug).reference_dose_mg_m2
+                concentration[drugs.index(dose.drug)] += amount
+            for fraction in (f for f in fractions if f.time_days == stop):
+                viable, dead = _irradiate(viable, dead, alpha, ratio, fraction.dose_gy)
+    return ReferenceSolution(days, np.stack(saved_viable), np.stack(saved_dead), steps)
+
+
+class _Problem(eqx.Module):
+    """Arrays of the right-hand side; shapes as in `solve_reference`."""
+
+    conductance: tuple[jax.Array, ...]
+    growth: jax.Array
+    sensitivity: jax.Array
+    elimination: jax.Array
+    clearance: jax.Array
+
+
+def _rate(time: Any, state: tuple[jax.Array, jax.Array], args: Any) -> tuple[jax.Array, jax.Array]:
+    """Time derivative of (viable, dead)."""
+    problem, start, concentration = args
+    viable, dead = state
+    change = problem.growth * viable * (1.0 - viable.sum(axis=0))
+    for axis, conductance in enumerate(problem.conductance, start=1):
+        flux = conductance * jnp.diff(viable, axis=axis)
+        pad = [(0, 0)] * 4
+        pad[axis] = (0, 1)
+        change += jnp.pad(flux, pad)
+        pad[axis] = (1, 0)
+        change -= jnp.pad(flux, pad)
+    drug = concentration * jnp.exp(-problem.elimination * (time - start))
+    killed = (problem.sensitivity @ drug)[:, None, None, None] * viable
+    return change - killed, killed.sum(axis=0) - problem.clearance * dead
+
+
+@eqx.filter_jit
+def _advance(
+    problem: _Problem,
+    state: tuple[jax.Array, jax.Array],
+    start: jax.Array,
+    stop: jax.Array,
+    concentration: jax.Array,
+    relative_tolerance: float,
+    absolute_tolerance: float,
+    method: str,
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array, jax.Array]:
+    """Integrate between two events."""
+    controller = diffrax.PIDController(
+        rtol=relative_tolerance, atol=absolute_tolerance, norm=_largest
+    )
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(_rate),
+        SOLVERS[method](),
+        start,
+        stop,
+        None,
+        state,
+        args=(problem, start, concentration),
+        stepsize_controller=controller,
+        saveat=diffrax.SaveAt(t1=True),
+        max_steps=MAXIMUM_STEPS,
+        throw=False,
+    )
+    last = jax.tree.map(lambda leaf: leaf[0], solution.ys)
+    ok = (solution.result == diffrax.RESULTS.successful) & jnp.isfinite(last[0]).all()
+    return last, solution.stats["num_steps"], ok
+
+
+def _largest(tree: Any) -> jax.Array:
+    """Maximum norm over all leaves: one bad voxel may not hide among many good ones."""
+    return jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(tree)]).max()
+
+
+def _irradiate(
+    viable: jax.Array, dead: jax.Array, alpha: jax.Array, ratio: jax.Array, dose_gy: float
+) -> tuple[jax.Array, jax.Array]:
+    """Linear-quadratic survival of one fraction."""
+    effect = alpha * (dose_gy + dose_gy**2 / ratio[:, None, None, None])
+    surviving = viable * jnp.exp(-effect)
+    return surviving, dead + (viable - surviving).sum(axis=0)
+
+
+def _stack(values: Sequence[float | np.ndarray], tissue: np.ndarray) -> jax.Array:
+    """(C, x, y, z) float64; scalars stay (C, 1, 1, 1) where all are scalars."""
+    arrays = [np.asarray(value, float) for value in values]
+    if all(array.ndim == 0 for array in arrays):
+        return jnp.asarray(np.array(arrays)[:, None, None, None])
+    return jnp.asarray(np.stack([np.broadcast_to(array, tissue.shape) for array in arrays]))
+
+
+def _conductance(
+    clones: Sequence[Clone], tissue: np.ndarray, spacing_mm: Sequence[float]
+) -> tuple[jax.Array, ...]:
+    """Per axis: (C, faces) harmonic mean of the diffusivity / h², 0 where either side is not tissue."""
+    faces = []
+    for axis in range(3):
+        per_clone = []
+        low, high = [slice(None)] * 3, [slice(None)] * 3
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        for clone in clones:
+            value = np.asarray(clone.diffusivity, float)
+            value = np.broadcast_to(value[axis] if value.ndim == 4 else value, tissue.shape)
+            a, b = value[tuple(low)], value[tuple(high)]
+            mean = np.divide(2 * a * b, a + b, out=np.zeros_like(a), where=(a + b) > 0)
+            per_clone.append(mean * (tissue[tuple(low)] & tissue[tuple(high)]))
+        faces.append(jnp.asarray(np.stack(per_clone) / float(spacing_mm[axis]) ** 2))
+    return tuple(faces)
+
+
+def _check(
+    initial: np.ndarray,
+    clones: Sequence[Clone],
+    days: np.ndarray,
+    tissue: np.ndarray,
+    start_day: float,
+    method: str,
+) -> None:
+    where = "solve_reference"
+    if initial.shape != (len(clones), *tissue.shape):
+        raise TwinError(
+            "the initial state does not fit",
+            where=where,
+            expected=f"shape {(len(clones), *tissue.shape)}",
+            got=str(initial.shape),
+            fix="Give one field per clone on the grid of the tissue mask",
+        )
+    if not np.isfinite(initial).all() or initial.min() < 0:
+        raise TwinError("the initial state has negative or non-finite values", where=where)
+    if days.size == 0 or (np.diff(days) <= 0).any() or days[0] < start_day:
+        raise TwinError(
+            "the days to save are out of order",
+            where=where,
+            expected=f"increasing days from {start_day:g} on",
+            got=str(days.tolist()),
+        )
+    if method not in SOLVERS:
+        raise TwinError(
+            "unknown method", where=where, expected=" or ".join(SOLVERS), got=repr(method)
+        )
