@@ -190,6 +190,9 @@ class ParameterTable(Mapping[str, Parameter]):
     def __contains__(self, name: object) -> bool:
         return name in self._parameters
 
+    def __hash__(self) -> int:
+        return hash(tuple(self._parameters.values()))
+
     def __add__(self, other: ParameterTable) -> ParameterTable:
         return ParameterTable([*self.values(), *other.values()])
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from twin.errors import TwinError
 from twin.parameters import LogNormal, LogUniform, Normal, Parameter, Prior, Provenance
-
-SITES = ("glioma", "soft_tissue_sarcoma", "breast", "generic")
+from twin.patient import SITES
 
 _LIPKOVA = "Lipkova et al. 2019, doi 10.1109/TMI.2019.2902044 (prior file of GliomaSolver)"
 _SARCOMA = "assumed: pushing border, doubling time of weeks to months"

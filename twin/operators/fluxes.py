@@ -29,18 +29,14 @@ class Conductances(eqx.Module):
     Attributes:
         faces: (3, N + 2 guard) conductance between voxel i and its next neighbor along each axis,
             with a guard of zeros at both ends.
-        total: (N,) sum over the six faces of each voxel.
+        rate: largest sum over the faces of a voxel; an explicit step dt is positive while
+            dt * rate <= 1.
         shape: the grid.
     """
 
     faces: Float[Array, "3 m"]
-    total: Float[Array, " n"]
+    rate: Float[Array, ""]
     shape: tuple[int, int, int] = eqx.field(static=True)
-
-    @property
-    def rate(self) -> Float[Array, ""]:
-        """Largest sum of conductances: an explicit step dt is positive while dt * rate <= 1."""
-        return jnp.max(self.total)
 
 
 def conductances(
@@ -69,22 +65,26 @@ def conductances(
         face = harmonic / spacing**2
         total = total + jnp.pad(face, (0, stride)) + jnp.pad(face, (stride, 0))
         faces.append(jnp.pad(face, (guard, guard + stride)))
-    return Conductances(jnp.stack(faces), total, shape)
+    return Conductances(jnp.stack(faces), total.max(), shape)
 
 
 def divergence(u: Float[Array, " n"], g: Conductances) -> Float[Array, " n"]:
-    """div(D grad u) of a flat field, in units of u per day."""
+    """div(D grad u) of a flat field, in units of u per day.
+
+    Differences are taken before they are multiplied: a float32 sum over 270 days then drifts by
+    2e-8 of the mass, against 1e-6 when u times the sum of its conductances is subtracted.
+    """
     guard, n = strides(g.shape)[0], u.shape[0]
     padded = jnp.pad(u, (guard, guard))
 
     def shifted(array: Float[Array, " m"], by: int) -> Float[Array, " n"]:
         return jax.lax.slice_in_dim(array, guard + by, guard + by + n)
 
-    result = -g.total * u
+    result = jnp.zeros_like(u)
     for axis, stride in enumerate(strides(g.shape)):
         face = g.faces[axis]
-        result = result + shifted(face, 0) * shifted(padded, stride)
-        result = result + shifted(face, -stride) * shifted(padded, -stride)
+        result = result + shifted(face, 0) * (shifted(padded, stride) - u)
+        result = result + shifted(face, -stride) * (shifted(padded, -stride) - u)
     return result
 
 

@@ -1,0 +1,128 @@
+"""`calibrate(patient, model, method=...) -> Posterior`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+from twin.calibration.gauss_newton import Fit, GaussNewton, fit
+from twin.calibration.objective import Problem, evaluate, make_problem
+from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
+from twin.calibration.setting import Setting, make_setting
+from twin.errors import TwinError
+from twin.models.model import TumorModel
+from twin.parameters import Prior
+from twin.patient import Patient
+
+
+def calibrate(
+    patient: Patient,
+    model: TumorModel,
+    *,
+    visits: int | None = None,
+    method: GaussNewton | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    start: Mapping[str, float] | None = None,
+    smoothing_mm: float | None = None,
+) -> Posterior:
+    """Fit a tumor model to the first visits of a patient.
+
+    Args:
+        patient: cropped around the tumor (twin.patient.crop_to_tumor).
+        model: equations, for instance `FisherKPP()`.
+        visits: how many visits to fit, from the first on; the rest is held out. None fits all.
+        method: how to fit; `GaussNewton()` by default.
+        priors: other priors by parameter name; `Fixed(value)` for a value known for sure.
+        start: natural values to start from; prior medians by default.
+        smoothing_mm: standard deviation of the smoothing of density images. By default none for
+            clean images and one voxel for noisy ones.
+
+    Returns:
+        The posterior: point, covariance, samples, intervals, noise and diagnostics.
+
+    Raises:
+        TwinError: one visit only (growth cannot be known from it), or nothing to fit.
+    """
+    setting = make_setting(
+        patient, model, visits=visits, priors=priors, smoothing_mm=smoothing_mm
+    )
+    return calibrate_setting(setting, method=method, start=start)
+
+
+def calibrate_setting(
+    setting: Setting,
+    *,
+    method: GaussNewton | None = None,
+    start: Mapping[str, float] | None = None,
+) -> Posterior:
+    """Fit a setting; see `calibrate`."""
+    if len(setting.fitted) < 2:
+        raise TwinError(
+            "growth cannot be calibrated from one visit",
+            where="visits",
+            expected="at least two visits at different times",
+            got="1",
+            fix="One scan tells how far the tumor infiltrates, not how fast it grows: add a later"
+            " visit, or simulate from the prior.",
+        )
+    problem = make_problem(setting)
+    scores = setting.table.scores_of(start or {})
+    z = np.array([scores.get(name, 0.0) for name in problem.names])
+    result = fit(
+        lambda at: evaluate(problem, at), z, setting.domain.shape, method or GaussNewton()
+    )
+    return _posterior(setting, problem, result)
+
+
+def _posterior(setting: Setting, problem: Problem, result: Fit) -> Posterior:
+    idle = tuple(name for name in setting.table.free if name not in problem.names)
+    count, total = len(problem.names), len(problem.names) + len(idle)
+    covariance = np.eye(total)
+    covariance[:count, :count] = result.covariance
+    noise = {
+        f"{kind}_{key}": float(value)
+        for kind, found in result.noise.items()
+        for key, value in asdict(found).items()
+    }
+    posterior = Posterior(
+        table=setting.table,
+        names=problem.names + idle,
+        z_mean=np.concatenate([result.z, np.zeros(len(idle))]),
+        z_covariance=covariance,
+        converged=result.converged,
+        decision_day=setting.decision_day,
+        fitted_visits=tuple(visit.name for visit in setting.fitted),
+        noise=noise,
+        setting=setting,
+    )
+    return posterior.with_diagnostics(
+        iterations=result.iterations,
+        step_in_sd=result.step_in_sd,
+        cost=result.cost,
+        warnings=_warnings(setting, posterior),
+    )
+
+
+def _warnings(setting: Setting, posterior: Posterior) -> list[str]:
+    found = []
+    if not posterior.converged:
+        found.append("The fit did not converge: do not rely on its intervals.")
+    point = posterior.point
+    if {"diffusivity", "proliferation_rate"} <= point.keys():
+        length = float(np.sqrt(point["diffusivity"] / point["proliferation_rate"]))
+        voxel = float(max(setting.patient.grid.spacing_mm))
+        if length < 2.0 * voxel:
+            found.append(
+                f"The front is {length:.1f} mm wide, less than two voxels of {voxel:.1f} mm:"
+                " its speed depends on the grid. Use a finer grid."
+            )
+    undetermined = [
+        name
+        for name, known in zip(posterior.names, posterior.contraction, strict=True)
+        if known < UNDETERMINED_BELOW
+    ]
+    if undetermined:
+        found.append("The data does not determine " + ", ".join(undetermined) + ".")
+    return found

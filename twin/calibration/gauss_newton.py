@@ -1,0 +1,144 @@
+"""Gauss-Newton with Levenberg-Marquardt damping, noise re-estimated as the fit goes.
+
+Minimizes  sum_kinds r'r / (2 v_kind) + |z|²/2  over scores z, where v_kind is the effective
+variance of twin/calibration/noise. Once a round has converged, noise and discrepancy are estimated
+from its residuals and the fit goes on, until they agree with themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twin.calibration.noise import Noise, estimate_noise
+from twin.calibration.objective import Evaluation
+
+_FIRST_GUESS = {"density": 0.05**2 * 30.0, "outline": 0.3**2 * 100.0}
+
+
+@dataclass(frozen=True)
+class GaussNewton:
+    """Settings of the fit.
+
+    Attributes:
+        max_iterations: evaluations of residuals and derivatives at most.
+        tolerance: the fit has converged when the next step is shorter than this many posterior
+            standard deviations.
+        max_step: longest step in any score.
+        noise_rounds: times that noise is re-estimated at most.
+    """
+
+    max_iterations: int = 40
+    tolerance: float = 0.05
+    max_step: float = 1.5
+    noise_rounds: int = 6
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Result of a fit: scores, covariance of the scores, noise by kind, and how it went."""
+
+    z: np.ndarray
+    covariance: np.ndarray
+    noise: dict[str, Noise]
+    converged: bool
+    iterations: int
+    step_in_sd: float
+    cost: float
+    history: list[float] = field(default_factory=list)
+
+
+def fit(
+    evaluate: Callable[[np.ndarray], Evaluation],
+    z: np.ndarray,
+    shape: tuple[int, int, int],
+    method: GaussNewton,
+) -> Fit:
+    """Minimize from the scores `z`.
+
+    Args:
+        evaluate: normal equations at scores (twin/calibration/objective).
+        z: (K,) start.
+        shape: grid of the residual fields.
+        method: settings.
+    """
+    variances = dict(_FIRST_GUESS)
+    noise: dict[str, Noise] = {}
+    current = evaluate(z)
+    count, rounds, damping = 1, 0, 0.0
+    history: list[float] = []
+    while True:
+        cost, gradient, curvature = _combine(current, variances, z)
+        history.append(cost)
+        step, length = _step(gradient, curvature, 0.0)
+        if length < method.tolerance:
+            renewed = _noise(current, shape)
+            changed = _changed(variances, renewed)
+            noise = renewed
+            if not changed or rounds >= method.noise_rounds:
+                converged = not changed
+                break
+            variances.update({kind: n.variance for kind, n in renewed.items()})
+            rounds += 1
+            continue
+        accepted = False
+        while count < method.max_iterations and damping < 1e6:
+            step, _ = _step(gradient, curvature, damping)
+            step *= min(1.0, method.max_step / np.abs(step).max())
+            trial = evaluate(z + step)
+            count += 1
+            if _combine(trial, variances, z + step)[0] <= cost:
+                z, current, accepted = z + step, trial, True
+                damping = damping / 8.0 if damping > 1e-3 else 0.0
+                break
+            damping = max(8.0 * damping, 1e-2)
+        if not accepted:
+            noise = _noise(current, shape)
+            converged = length < 10.0 * method.tolerance
+            break
+    cost, gradient, curvature = _combine(current, variances, z)
+    return Fit(
+        z=z,
+        covariance=np.linalg.inv(curvature),
+        noise=noise,
+        converged=converged,
+        iterations=count,
+        step_in_sd=_step(gradient, curvature, 0.0)[1],
+        cost=cost,
+        history=history,
+    )
+
+
+def _combine(
+    e: Evaluation, variances: dict[str, float], z: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Cost, gradient and curvature of the posterior's negative logarithm."""
+    cost = 0.5 * float(z @ z)
+    gradient, curvature = z.astype(float), np.eye(z.size)
+    for kind, v in variances.items():
+        if kind in e.cost:
+            cost += 0.5 * float(e.cost[kind].sum()) / v
+            gradient = gradient + e.gradient[kind].sum(axis=0) / v
+            curvature = curvature + e.curvature[kind].sum(axis=0) / v
+    finite = np.isfinite(cost) and np.isfinite(gradient).all()
+    return (cost if finite else np.inf), gradient, curvature
+
+
+def _step(
+    gradient: np.ndarray, curvature: np.ndarray, damping: float
+) -> tuple[np.ndarray, float]:
+    """Damped step, and the length of the undamped one in posterior standard deviations."""
+    step = -np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), gradient)
+    return step, float(np.sqrt(max(-gradient @ step, 0.0)))
+
+
+def _noise(e: Evaluation, shape: tuple[int, int, int]) -> dict[str, Noise]:
+    found = {kind: estimate_noise(e.residual[kind], e.weight[kind], shape) for kind in e.residual}
+    return {kind: noise for kind, noise in found.items() if noise is not None}
+
+
+def _changed(variances: dict[str, float], noise: dict[str, Noise]) -> bool:
+    """Whether an effective standard deviation moved by more than 5 %."""
+    return any(abs(np.log(n.variance / variances[kind])) > 0.1 for kind, n in noise.items())

@@ -1,0 +1,117 @@
+"""How much a residual field knows: noise, discrepancy and correlation from its own autocovariance.
+
+A residual is measurement noise (independent between voxels, or nearly) plus model discrepancy
+(smooth over millimeters). With C(h) the autocovariance at lag h in voxels, a quantity that varies
+slowly over the tumor is known no better than from
+
+    n_eff = n / V,   V = sum_h C(h) / C(0)
+
+independent voxels (Cressie 1993, doi 10.1002/9781119115151). Treating voxels as independent claims
+1 % where the truth is 20 to 50 %. Residuals that persist from visit to visit count less again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+FLOOR = 1e-4
+"""Smallest standard deviation believed, in cell fraction: the solver's own error is of this size."""
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of one kind of observation.
+
+    Attributes:
+        sd: standard deviation of a voxel's residual.
+        noise_sd: part of it that is independent between voxels.
+        discrepancy_sd: part that neighbors share.
+        correlated_voxels: V, number of voxels that share one independent piece of information.
+        visit_correlation: mean correlation of residuals between visits, 0..1.
+        effective_count: independent pieces of information in all visits.
+        variance: what one voxel's squared residual is divided by in the fit.
+    """
+
+    sd: float
+    noise_sd: float
+    discrepancy_sd: float
+    correlated_voxels: float
+    visit_correlation: float
+    effective_count: float
+    variance: float
+
+
+def estimate_noise(
+    residual: np.ndarray, weight: np.ndarray, shape: tuple[int, int, int]
+) -> Noise | None:
+    """Noise of residual fields (visits, N) where `weight` is 1; None without any observation."""
+    used = [i for i in range(len(residual)) if weight[i].sum() > 0]
+    count = float(sum(weight[i].sum() for i in used))
+    if not used or count == 0:
+        return None
+    covariance, pairs = _autocovariance(residual[used], weight[used], shape)
+    total = float((residual[used] ** 2).sum() / count)
+    sd = max(np.sqrt(total), FLOOR)
+    correlation = np.where(pairs > 0, covariance / max(total, 1e-30), 0.0)
+    shared = _shared_voxels(correlation, min(count / len(used), covariance.size))
+    nearest = np.mean([correlation[1, 0, 0], correlation[0, 1, 0], correlation[0, 0, 1]])
+    smooth_share = float(np.clip(nearest, 0.0, 1.0))
+    between = _visit_correlation(residual[used], weight[used])
+    design = 1.0 + (len(used) - 1) * between
+    return Noise(
+        sd=float(sd),
+        noise_sd=float(sd * np.sqrt(1.0 - smooth_share)),
+        discrepancy_sd=float(sd * np.sqrt(smooth_share)),
+        correlated_voxels=shared,
+        visit_correlation=between,
+        effective_count=count / (shared * design),
+        variance=float(sd**2 * shared * design),
+    )
+
+
+def _autocovariance(
+    residual: np.ndarray, weight: np.ndarray, shape: tuple[int, int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean product of residuals at every lag (wrapped, non-negative lags first), over visits."""
+    padded = [fft.next_fast_len(2 * n - 1, real=True) for n in shape]
+    products = np.zeros(padded)
+    pairs = np.zeros(padded)
+    for r, w in zip(residual, weight, strict=True):
+        spectrum = fft.rfftn(r.reshape(shape).astype(np.float32), padded)
+        products += fft.irfftn(np.abs(spectrum) ** 2, padded)
+        spectrum = fft.rfftn(w.reshape(shape).astype(np.float32), padded)
+        pairs += fft.irfftn(np.abs(spectrum) ** 2, padded)
+    pairs = np.round(pairs)
+    return products / np.maximum(pairs, 1.0), pairs
+
+
+def _shared_voxels(correlation: np.ndarray, most: float) -> float:
+    """V: sum of the correlation over lags, out to where its radial mean stops being positive."""
+    lags = [np.minimum(np.arange(n), n - np.arange(n)) for n in correlation.shape]
+    radius = np.sqrt(
+        lags[0][:, None, None] ** 2 + lags[1][None, :, None] ** 2 + lags[2][None, None, :] ** 2
+    )
+    shells = radius.astype(int).ravel()
+    counts = np.bincount(shells)
+    means = np.bincount(shells, correlation.ravel()) / np.maximum(counts, 1)
+    below = np.flatnonzero(means < _SIGNIFICANT)
+    reach = int(below[0]) if below.size else len(means)
+    total = float((means[:reach] * counts[:reach]).sum())
+    return float(np.clip(total, 1.0, max(most, 1.0)))
+
+
+def _visit_correlation(residual: np.ndarray, weight: np.ndarray) -> float:
+    """Mean correlation between the residuals of two visits where both are observed, at least 0."""
+    values = []
+    for i in range(len(residual)):
+        for j in range(i):
+            both = (weight[i] > 0) & (weight[j] > 0)
+            a, b = residual[i][both], residual[j][both]
+            scale = np.sqrt((a**2).sum() * (b**2).sum())
+            if both.sum() > 10 and scale > 0:
+                values.append(float((a * b).sum() / scale))
+    return float(np.clip(np.mean(values), 0.0, 1.0)) if values else 0.0

@@ -1,0 +1,209 @@
+"""Misfit of a patient's visits, with exact forward-mode derivatives, as normal equations.
+
+For each kind of observation and each visit: residual r, J = dr/dz, and the sums r'r, J'r, J'J. Few
+parameters and many voxels make forward mode the cheap direction, and only small sums leave the
+compiled program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy import ndimage
+
+from twin.calibration.setting import Setting
+from twin.domain import Domain
+from twin.models.model import TumorModel
+from twin.observation.initial_state import InitialState
+from twin.observation.segmentation import drawn_probability
+from twin.parameters import ParameterTable
+from twin.simulate import trajectory
+from twin.treatments.forcing import Forcing, compile_forcing
+
+BAND_MM = 10.0
+"""Outlines are compared within this distance of the drawn border."""
+
+_CHUNK = 4096
+
+
+class Problem(eqx.Module):
+    """Arrays of a calibration; V fitted visits, L labels, N voxels.
+
+    Attributes:
+        density, density_weight: (V, N) smoothed cell fraction and 1 where it counts.
+        drawn, drawn_weight: (V, L, N) masks and 1 within the band around their border.
+    """
+
+    model: TumorModel
+    domain: Domain
+    forcing: Forcing
+    initial: InitialState
+    density: Float[Array, "v n"]
+    density_weight: Float[Array, "v n"]
+    drawn: Float[Array, "v l n"]
+    drawn_weight: Float[Array, "v l n"]
+    resectable_mm: Float[Array, " n"] | None
+    table: ParameterTable = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    labels: tuple[str, ...] = eqx.field(static=True)
+    rows: tuple[int, ...] = eqx.field(static=True)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Sums over voxels by kind ("density", "outline") and visit, and the residual fields.
+
+    Attributes:
+        cost: kind -> (V,) r'r.
+        gradient: kind -> (V, K) J'r.
+        curvature: kind -> (V, K, K) J'J.
+        residual: kind -> (V, N) of residuals, 0 where nothing was observed.
+        weight: kind -> (V, N) 1 where something was observed.
+    """
+
+    cost: dict[str, np.ndarray]
+    gradient: dict[str, np.ndarray]
+    curvature: dict[str, np.ndarray]
+    residual: dict[str, np.ndarray]
+    weight: dict[str, np.ndarray]
+
+
+def active_names(setting: Setting) -> tuple[str, ...]:
+    """Free parameters that the fitted visits can depend on.
+
+    Radiosensitivity is left out without a fraction before the last fitted visit, a drug's
+    sensitivity without a dose, clearance without any treatment: their posterior is their prior.
+    """
+    seen = setting.patient.treatments.before(setting.decision_day)
+    idle = set()
+    if not seen.fractions:
+        idle |= {"radiosensitivity_alpha", "alpha_beta_ratio"}
+    if not (seen.fractions or seen.drug_doses):
+        idle |= {"clearance_half_life"}
+    idle |= {f"sensitivity_{d}" for d in setting.drugs() if d not in seen.drugs}
+    idle |= {
+        name
+        for name in setting.table
+        if name.startswith("visibility_threshold_")
+        and name.removeprefix("visibility_threshold_") not in setting.labels
+    }
+    return tuple(name for name in setting.table.free if name not in idle)
+
+
+def make_problem(setting: Setting) -> Problem:
+    """Arrays of the fitted visits."""
+    domain, visits = setting.domain, setting.fitted
+    forcing, rows = compile_forcing(
+        setting.patient.treatments,
+        start_days=setting.start_days,
+        times_days=[v.time_days for v in visits],
+        drugs=setting.drugs(),
+        body_surface_m2=setting.patient.body_surface_m2,
+        max_step_days=setting.max_step_days,
+    )
+    shape = (len(visits), domain.mask.size)
+    density, density_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    labels = setting.labels
+    drawn = np.zeros((len(visits), len(labels), domain.mask.size), np.float32)
+    drawn_weight = np.zeros_like(drawn)
+    for index, visit in enumerate(visits):
+        found = setting.density(visit)
+        if found is not None and index > 0:
+            density[index] = found[0].reshape(-1)
+            density_weight[index] = found[1].reshape(-1)
+        for position, label in enumerate(labels):
+            if label in visit.masks:
+                drawn[index, position] = visit.masks[label].reshape(-1)
+                band = _band(visit.masks[label], tuple(setting.patient.grid.spacing_mm))
+                drawn_weight[index, position] = (band & setting.patient.tissue).reshape(-1)
+    return Problem(
+        model=setting.model,
+        domain=domain,
+        forcing=jax.tree.map(jnp.asarray, forcing),
+        initial=setting.initial,
+        density=jnp.asarray(density),
+        density_weight=jnp.asarray(density_weight),
+        drawn=jnp.asarray(drawn),
+        drawn_weight=jnp.asarray(drawn_weight),
+        resectable_mm=setting.resectable_flat,
+        table=setting.table,
+        names=active_names(setting),
+        labels=labels,
+        rows=tuple(int(r) for r in rows),
+    )
+
+
+def residuals(problem: Problem, z: Float[Array, " k"]) -> dict[str, Array]:
+    """Residual fields: density (V, N), outline (V, L, N)."""
+    params = problem.table.values_at(dict(zip(problem.names, z, strict=True)))
+    viable, dead = trajectory(
+        problem.model,
+        params,
+        problem.domain,
+        problem.forcing,
+        problem.initial(params),
+        problem.resectable_mm,
+    )
+    seen = (viable + dead)[jnp.asarray(problem.rows)]
+    out = {"density": problem.density_weight * (seen - problem.density)}
+    if problem.labels:
+        thresholds = jnp.stack([params[f"visibility_threshold_{x}"] for x in problem.labels])
+        drawn = drawn_probability(seen[:, None], thresholds[:, None])
+        out["outline"] = problem.drawn_weight * (drawn - problem.drawn)
+    return out
+
+
+@eqx.filter_jit
+def _sums(problem: Problem, z: Float[Array, " k"]) -> dict[str, tuple[Array, ...]]:
+    def push(tangent: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+        return jax.jvp(lambda x: residuals(problem, x), (z,), (tangent,))
+
+    value, slopes = jax.vmap(push, out_axes=(None, 0))(jnp.eye(z.size))
+    result = {}
+    for kind, r in value.items():
+        visits = r.shape[0]
+        flat = _chunks(r.reshape(visits, -1))
+        slope = _chunks(slopes[kind].reshape(z.size, visits, -1))
+        result[kind] = (
+            (flat**2).sum(-1),
+            jnp.einsum("kvcm,vcm->cvk", slope, flat),
+            jnp.einsum("kvcm,lvcm->cvkl", slope, slope),
+            r,
+        )
+    return result
+
+
+def evaluate(problem: Problem, z: np.ndarray) -> Evaluation:
+    """Normal equations and residuals at the scores `z`; sums are finished in float64."""
+    raw = _sums(problem, jnp.asarray(z, jnp.float32))
+    cost, gradient, curvature, residual, weight = {}, {}, {}, {}, {}
+    weights = {"density": problem.density_weight, "outline": problem.drawn_weight}
+    for kind, (c, g, h, r) in raw.items():
+        cost[kind] = np.asarray(c, float).sum(axis=1)
+        gradient[kind] = np.asarray(g, float).sum(axis=0)
+        curvature[kind] = np.asarray(h, float).sum(axis=0)
+        # Labels of one visit are compared one by one: they are separate images of one tumor.
+        residual[kind] = np.asarray(r, float).reshape(-1, r.shape[-1])
+        weight[kind] = np.asarray(weights[kind], float).reshape(-1, r.shape[-1])
+    return Evaluation(cost, gradient, curvature, residual, weight)
+
+
+def _chunks(array: Array) -> Array:
+    """(..., N) as (..., chunks, size), padded with zeros, so that float32 sums stay short."""
+    size = min(_CHUNK, array.shape[-1])
+    missing = -array.shape[-1] % size
+    padded = jnp.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)])
+    return padded.reshape(*array.shape[:-1], -1, size)
+
+
+def _band(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    outside = ndimage.distance_transform_edt(~mask, sampling=spacing_mm)
+    inside = ndimage.distance_transform_edt(mask, sampling=spacing_mm)
+    return np.asarray((outside <= BAND_MM) & (inside <= BAND_MM))
+
+

@@ -1,0 +1,145 @@
+"""What calibration knows: a Gaussian in standard normal scores of the parameters.
+
+Prior scores are N(0, 1) (twin/parameters), so the posterior deviation of a score is also the share
+of the prior's that is left: contraction = 1 − sd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from twin.calibration.setting import Setting
+from twin.parameters import ParameterTable
+
+UNDETERMINED_BELOW = 0.25
+"""A parameter whose contraction is smaller counts as not determined by the data."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Laplace approximation around the most probable parameters.
+
+    Attributes:
+        table: every parameter with prior and source.
+        names: the K estimated or drawn parameters.
+        z_mean: (K,) most probable scores.
+        z_covariance: (K, K) covariance of the scores; the prior's is the identity.
+        converged: whether the fit ended at a minimum.
+        decision_day: day of the last fitted visit; plans start here.
+        fitted_visits: names of the visits that were fitted.
+        noise: what was estimated of noise and model discrepancy, by name.
+        diagnostics: iterations, length of the next step, warnings and the like.
+        setting: patient, model and fitted visits, which forecast and sweep simulate in.
+    """
+
+    table: ParameterTable
+    names: tuple[str, ...]
+    z_mean: np.ndarray
+    z_covariance: np.ndarray
+    converged: bool
+    decision_day: float
+    fitted_visits: tuple[str, ...]
+    noise: Mapping[str, float] = field(default_factory=dict)
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    setting: Setting | None = None
+
+    def with_diagnostics(self, **values: Any) -> Posterior:
+        """The same with further diagnostics."""
+        return replace(self, diagnostics={**self.diagnostics, **values})
+
+    @property
+    def contraction(self) -> np.ndarray:
+        """(K,) share of the prior's spread that the data removed, 0 to 1."""
+        return np.clip(1.0 - np.sqrt(np.diag(self.z_covariance)), 0.0, 1.0)
+
+    @property
+    def determined(self) -> np.ndarray:
+        """(K,) whether the data says something about each parameter."""
+        return self.contraction >= UNDETERMINED_BELOW
+
+    @property
+    def point(self) -> dict[str, float]:
+        """Most probable natural values of all parameters of the table, fixed ones included."""
+        return {k: float(v[0]) for k, v in self._values(self.z_mean[None]).items()}
+
+    def sample_scores(self, count: int, seed: int) -> np.ndarray:
+        """(count, K) scores drawn from the posterior; the same for the same seed."""
+        rng = np.random.default_rng([seed, count, 0x0C07])
+        root = np.linalg.cholesky(self.z_covariance + 1e-10 * np.eye(len(self.names)))
+        return self.z_mean + rng.standard_normal((count, len(self.names))) @ root.T
+
+    def sample(self, count: int, seed: int) -> dict[str, np.ndarray]:
+        """Natural values (count,) of every parameter, drawn from the posterior."""
+        return self._values(self.sample_scores(count, seed))
+
+    def interval(self, name: str, level: float = 0.9) -> tuple[float, float]:
+        """Central posterior interval of one parameter in its unit."""
+        parameter = self.table[name]
+        if name not in self.names:
+            value = float(parameter.prior.transform(0.0))
+            return value, value
+        index = self.names.index(name)
+        half = float(ndtri(0.5 + level / 2.0)) * np.sqrt(self.z_covariance[index, index])
+        low, high = self.z_mean[index] - half, self.z_mean[index] + half
+        return float(parameter.prior.transform(low)), float(parameter.prior.transform(high))
+
+    def prior(self) -> Posterior:
+        """The prior in the shape of a posterior, to compare with."""
+        count = len(self.names)
+        return replace(self, z_mean=np.zeros(count), z_covariance=np.eye(count))
+
+    def extended(self, table: ParameterTable) -> Posterior:
+        """The same with further parameters from `table` at their priors (drugs not yet given)."""
+        new = [p for name, p in table.items() if name not in self.table]
+        added = tuple(p.name for p in new if not p.fixed)
+        count, total = len(self.names), len(self.names) + len(added)
+        covariance = np.eye(total)
+        covariance[:count, :count] = self.z_covariance
+        return replace(
+            self,
+            table=self.table + ParameterTable(new),
+            names=self.names + added,
+            z_mean=np.concatenate([self.z_mean, np.zeros(len(added))]),
+            z_covariance=covariance,
+        )
+
+    def summary(self, level: float = 0.9) -> list[dict[str, Any]]:
+        """One row a parameter: point, interval, prior, contraction and source."""
+        rows = []
+        point = self.point
+        for name, parameter in self.table.items():
+            free = name in self.names
+            index = self.names.index(name) if free else -1
+            low, high = self.interval(name, level)
+            prior_low, prior_high = parameter.interval(level)
+            rows.append(
+                {
+                    "name": name,
+                    "unit": parameter.unit,
+                    "description": parameter.description,
+                    "point": point[name],
+                    "low": low,
+                    "high": high,
+                    "prior": parameter.prior.describe(),
+                    "prior_low": prior_low,
+                    "prior_high": prior_high,
+                    "contraction": float(self.contraction[index]) if free else None,
+                    "determined": bool(self.determined[index]) if free else None,
+                    "provenance": parameter.provenance,
+                    "citation": parameter.citation,
+                }
+            )
+        return rows
+
+    def _values(self, scores: np.ndarray) -> dict[str, np.ndarray]:
+        by_name = dict(zip(self.names, scores.T, strict=True))
+        zeros = np.zeros(len(scores))
+        return {
+            name: np.asarray(p.prior.transform(by_name.get(name, zeros)), float)
+            for name, p in self.table.items()
+        }

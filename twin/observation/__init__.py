@@ -1,0 +1,1 @@
+"""From tumor cells to what scans show of them, and back."""

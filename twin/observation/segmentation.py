@@ -1,0 +1,42 @@
+"""Outlines: a voxel is drawn as tumor where the seen cell fraction exceeds a threshold.
+
+p(drawn) = 1 / (1 + exp(−(f − c) / width)). The width stands for readers and partial volumes.
+Thresholds after Lipkova et al. 2019 (doi 10.1109/TMI.2019.2902044) for glioma, assumed elsewhere.
+"""
+
+from __future__ import annotations
+
+import jax
+from jaxtyping import Array, Float
+
+from twin.parameters import Parameter, Prior, Uniform
+
+WIDTH = 0.05
+"""Cell fraction over which an outline changes from unlikely to likely."""
+
+_LIPKOVA = "Lipkova et al. 2019, doi 10.1109/TMI.2019.2902044"
+_THRESHOLDS: dict[str, tuple[Prior, str]] = {
+    "enhancing": (Uniform(0.5, 0.85), _LIPKOVA),
+    "flair": (Uniform(0.05, 0.5), _LIPKOVA),
+    "gtv": (Uniform(0.15, 0.6), "assumed"),
+}
+
+
+def threshold_parameter(label: str) -> Parameter:
+    """Visibility threshold of a mask label, with its prior."""
+    prior, citation = _THRESHOLDS.get(label, (Uniform(0.1, 0.7), "assumed"))
+    return Parameter(
+        f"visibility_threshold_{label}",
+        "1",
+        prior,
+        f"cell fraction at which {label} is outlined",
+        citation,
+        "assumed" if citation == "assumed" else "literature human",
+    )
+
+
+def drawn_probability(
+    seen: Float[Array, "..."], threshold: Float[Array, ""], width: float = WIDTH
+) -> Float[Array, "..."]:
+    """Probability that a voxel with cell fraction `seen` is drawn as tumor."""
+    return jax.nn.sigmoid((seen - threshold) / width)
