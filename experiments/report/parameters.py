@@ -1,0 +1,170 @@
+"""Tables of the calibration: parameters with priors, noise, and scores on held-out visits."""
+
+import math
+
+from experiments.report.markup import (
+    Markup,
+    cell,
+    element,
+    escape,
+    join,
+    number,
+    paragraph,
+    span_text,
+    table,
+)
+from experiments.report.material import Material
+from experiments.report.names import DOI
+
+SCORES = {
+    "ccc": ("Concordance of cell-fraction maps (CCC)", "higher is better", True),
+    "dice": ("Overlap of visible tumor (Dice)", "higher is better", True),
+    "burden_crps": ("Cell burden, CRPS (mL)", "lower is better", False),
+    "visible_crps": ("Visible volume, CRPS (mL)", "lower is better", False),
+    "burden_relative_error": ("Cell burden, relative error", "lower is better", False),
+    "visible_relative_error": ("Visible volume, relative error", "lower is better", False),
+    "burden_hit_90": ("Cell burden inside the 90 % interval", "", True),
+    "visible_hit_90": ("Visible volume inside the 90 % interval", "", True),
+    "burden_width_90": ("Cell burden, width of the 90 % interval (mL)", "narrower is sharper", False),
+    "visible_width_90": ("Visible volume, width of the 90 % interval (mL)", "narrower is sharper", False),
+}
+RIVALS = {"_prior": "prior only", "_no_change": "no change", "_exponential": "exponential"}
+
+
+def parameter_table(material: Material) -> Markup:
+    """Each sampled parameter with its posterior, its prior and where that comes from."""
+    names = material.names
+    rows = []
+    for row in material.posterior.summary():
+        unit = names.unit(str(row["unit"]))
+        prior = str(row.get("prior_text", row.get("prior", "")))
+        citation = names.citation(str(row["citation"]))
+        rows.append(
+            element(
+                "tr",
+                element("th", element("code", names.parameter(row["name"])), scope="row"),
+                cell(unit or "–"),
+                cell(number(row["point"]), class_="number"),
+                cell(span_text(row["low"], row["high"]), class_="number"),
+                cell(
+                    join([names.prior(prior), element("br"), _interval(row)]),
+                    class_="small",
+                ),
+                cell(_contraction(float(row["contraction"]))),
+                cell(_verdict(bool(row["determined"]))),
+                cell(
+                    join([names.origin(str(row["provenance"])), element("br"), _source(citation)]),
+                    class_="small",
+                ),
+            )
+        )
+    head = ["Parameter", "Unit", "Point", "90 % interval", "Prior", "Contraction"]
+    head += ["Determined by the scans?", "Prior comes from"]
+    caption = (
+        "Posterior of the sampled parameters. Contraction is one minus the posterior over the prior "
+        "standard deviation (on the prior's own normal scale): 0 % means that the scans added "
+        "nothing, 100 % that they fix the value."
+    )
+    return join([table(head, rows, caption=caption, class_="wide"), _noise(material)])
+
+
+def score_table(material: Material) -> Markup:
+    """Scores of the forecast beside the baselines, one block per held-out visit."""
+    forecast = material.forecast
+    assert forecast is not None
+    rows: list[Markup] = []
+    for visit in forecast.visits:
+        if not visit.held_out or not visit.scores:
+            continue
+        simulated = " (simulated visit)" if material.simulated(visit.name) else ""
+        title = f"{material.names.visit(visit.name)}, day {visit.time_days:.4g}{simulated}"
+        rows.append(
+            element("tr", element("th", title, colspan=6, scope="rowgroup"), class_="group")
+        )
+        rows += [
+            _score_row(visit.scores, name) for name in SCORES if _known(visit.scores, name)
+        ]
+    if not rows:
+        return paragraph("No visit was held out, so the forecast could not be scored.")
+    head = ["Score", "", "Forecast", *RIVALS.values()]
+    caption = (
+        "Scores on visits that were not fitted; the best value of each row is bold. CRPS is the "
+        "continuous ranked probability score of the predictive distribution. “No change” repeats "
+        "the last fitted visit, “exponential” extrapolates the fitted visits, “prior only” is the "
+        "same model without this patient's scans."
+    )
+    return table(head, rows, caption=caption)
+
+
+def _known(scores: dict[str, float], name: str) -> bool:
+    return name in scores or any(name + rival in scores for rival in RIVALS)
+
+
+def _score_row(scores: dict[str, float], name: str) -> Markup:
+    label, direction, high = SCORES[name]
+    values = [float(scores.get(name + rival, math.nan)) for rival in ("", *RIVALS)]
+    finite = [value for value in values if math.isfinite(value)]
+    ranked = bool(direction) and "width" not in name and len(finite) > 1
+    best = (max if high else min)(finite, default=math.nan)
+    cells = []
+    for value in values:
+        shown: object = number(value)
+        if name.endswith("hit_90") and math.isfinite(value):
+            shown = "yes" if value >= 0.5 else "no"
+        if ranked and value == best:
+            shown = element("strong", shown)
+        cells.append(element("td", shown, class_="number"))
+    return element("tr", element("td", label), element("td", direction, class_="small"), *cells)
+
+
+def _noise(material: Material) -> Markup:
+    noise = {name: value for name, value in material.posterior.noise.items()}
+    if not noise:
+        return Markup("")
+    shown = [
+        join([element("code", _noise_name(material, name, index)), f" {number(float(value))}"])
+        for index, (name, value) in enumerate(noise.items())
+    ]
+    return paragraph(
+        "Estimated noise of the observations (standard deviations in each observation's unit): ",
+        join(shown, "; "),
+        ".",
+        class_="small",
+    )
+
+
+def _noise_name(material: Material, name: str, index: int) -> str:
+    known = {"adc", "cell_fraction", "volume", "visible", "discrepancy", "segmentation"}
+    return name if not material.shareable or name in known else f"noise {index + 1}"
+
+
+def _interval(row: dict) -> Markup:
+    if not math.isfinite(float(row["prior_low"])):
+        return Markup("")
+    return escape(f"90 %: {span_text(row['prior_low'], row['prior_high'])}")
+
+
+def _contraction(value: float) -> Markup:
+    if not math.isfinite(value):
+        return Markup("–")
+    percent = min(max(100 * value, 0.0), 100.0)
+    fill = element("span", style=f"width:{percent:.0f}%", class_="fill")
+    bar = element("span", fill, class_="bar", aria_hidden="true")
+    return join([bar, element("span", f"{100 * value:.0f} %", class_="bar-text")])
+
+
+def _verdict(determined: bool) -> Markup:
+    if determined:
+        return element("span", "determined", class_="tag yes")
+    return element("span", "rests on prior", class_="tag no")
+
+
+def _source(citation: str) -> Markup:
+    """The citation with its DOI as plain text: the page holds no link that could be requested."""
+    if not citation:
+        return Markup("")
+    match = DOI.search(citation)
+    if match is None:
+        return escape(citation)
+    before, after = citation[: match.start()], citation[match.end() :]
+    return join([before, element("span", match.group(), class_="doi"), after])

@@ -1,0 +1,167 @@
+"""Head of the report: what it is, the result in plain words, and what may not be concluded."""
+
+from experiments.report.markup import Markup, bullets, element, join, number, paragraph, span_text
+from experiments.report.material import Material, describe_plan
+from twin.scenarios.ranking import RankedPlan
+
+
+def banner(material: Material) -> Markup:
+    """The notices that stand above everything else."""
+    badges = [element("span", "Research use, not for clinical decisions", class_="badge stop")]
+    if material.shareable:
+        badges.append(element("span", "Shareable: no voxels, no identifiers", class_="badge plain"))
+    else:
+        badges.append(element("span", "Contains patient images", class_="badge private"))
+    if material.simulated_note:
+        badges.append(element("span", "Contains simulated data", class_="badge simulated"))
+    notices = [element("div", *badges, class_="badges")]
+    if material.simulated_note:
+        simulated = element("strong", "Simulated: ")
+        notices.append(paragraph(simulated, material.simulated_note, class_="notice simulated"))
+    if not material.posterior.converged:
+        notices.append(
+            paragraph(
+                element("strong", "The calibration did not converge. "),
+                "Its intervals, the forecast and the ranking below cannot be relied on.",
+                class_="notice stop",
+            )
+        )
+    return join(notices)
+
+
+def summary(material: Material) -> Markup:
+    """The result in a few sentences, and the list of what may not be concluded."""
+    found = [*_ranking_found(material), *_data_found(material), *_forecast_found(material)]
+    return join(
+        [
+            element("div", element("h3", "In short"), bullets(found), class_="panel"),
+            element(
+                "div",
+                element("h3", "What may not be concluded"),
+                bullets(_limits(material)),
+                class_="panel quiet",
+            ),
+        ]
+    )
+
+
+def _ranking_found(material: Material) -> list[Markup]:
+    ranking, best, standard = material.ranking, material.best, material.standard
+    if ranking is None or best is None:
+        return [Markup("No plans have been ranked yet.")]
+    what = material.names.objective(ranking.objective)
+    lines = [
+        join(
+            [
+                f"Of {len(ranking.rows)} simulated plans, ",
+                element("strong", material.plan_name(best)),
+                f" ({describe_plan(best.plan, material.names)}) has the lowest expected {what}",
+                " among those within every dose limit"
+                if best.feasible
+                else "; no plan keeps every limit",
+                f": {_loss(best)}, worst toxicity {number(best.toxicity, 2)} of its limit.",
+            ]
+        )
+    ]
+    if standard is not None:
+        lines.append(_against_standard(material, best, standard))
+    peers = [row for row in ranking.rows if row.group == best.group]
+    if len(peers) > 1:
+        others = "both" if len(peers) == 2 else f"all {len(peers)}"
+        lines.append(
+            join(
+                [
+                    element("strong", f"{len(peers)} plans are undetermined among each other"),
+                    f" at the top: the data cannot say which of them is better, so {others} count "
+                    "as equally good here.",
+                ]
+            )
+        )
+    return lines
+
+
+def _against_standard(material: Material, best: RankedPlan, standard: RankedPlan) -> Markup:
+    assert material.ranking is not None
+    rank = material.ranking.rows.index(standard) + 1
+    head = f"The standard of care ({describe_plan(standard.plan, material.names)}) ranks {rank} of "
+    head += f"{len(material.ranking.rows)}: {_loss(standard)}, toxicity "
+    head += f"{number(standard.toxicity, 2)} of the limit. "
+    if standard is best:
+        verdict = "No simulated plan within the limits does better."
+    elif standard.group == best.group:
+        verdict = "The data cannot tell it apart from the best-ranked plan."
+    else:
+        ratio = 10 ** (standard.expected - best.expected)
+        verdict = (
+            "In the model the best-ranked plan leaves "
+            f"{number(ratio, 2)} times less, under the assumptions stated below."
+        )
+    return join([head, element("strong", verdict)])
+
+
+def _data_found(material: Material) -> list[Markup]:
+    open_names, best = material.undetermined(), material.best
+    if not open_names:
+        return [Markup("The scans determine every sampled parameter.")]
+    codes = join((element("code", name) for name in open_names), ", ")
+    lines = [join(["The scans do not determine ", codes, ": these rest on their priors."])]
+    if best is not None:
+        share = f"{100 * best.prior_share:.0f} %"
+        lines.append(
+            join(
+                [
+                    element("strong", share),
+                    " of the best-ranked plan's place in the ranking rests on priors rather than "
+                    "on this patient's scans.",
+                ]
+            )
+        )
+    return lines
+
+
+def _forecast_found(material: Material) -> list[Markup]:
+    held = [item for item in material.forecast.visits if item.held_out] if material.forecast else []
+    pairs = [
+        (item.scores["burden_crps"], item.scores["burden_crps_no_change"])
+        for item in held
+        if {"burden_crps", "burden_crps_no_change"} <= item.scores.keys()
+    ]
+    if not pairs:
+        return [Markup("The forecast was not scored on held-out visits.")]
+    better = sum(model < naive for model, naive in pairs)
+    hits = [item.scores["burden_hit_90"] for item in held if "burden_hit_90" in item.scores]
+    text = f"On {len(pairs)} held-out visit{'s' if len(pairs) > 1 else ''} the forecast of the "
+    text += f"burden was better than “no change” on {better} (CRPS)"
+    if hits:
+        text += f"; its 90 % interval held {sum(hits):.0f} of {len(hits)}"
+    if all(material.simulated(item.name) for item in held):
+        text += ". These visits are simulated, so this says nothing about real patients"
+    return [Markup(text + ".")]
+
+
+def _limits(material: Material) -> list[str]:
+    limits = [
+        "Nothing here is a treatment recommendation. No statement was validated in patients.",
+        "Intervals hold what this one model leaves open. If its equations are wrong for this "
+        "tumor, the truth can lie outside all of them.",
+        "Where a parameter rests on its prior, differences between plans repeat what the "
+        "literature or an assumption says about other patients.",
+        "Burden is given in mL of tissue at full carrying capacity. It is not a number of cells, "
+        "and a small value in the model is not a cure.",
+        "Toxicity is a dose relative to a limit (EQD2 per organ, cumulative drug exposure), not a "
+        "probability of harm.",
+    ]
+    if material.simulated_note:
+        limits.insert(
+            1,
+            "Part of the data is simulated: agreement with it shows that the methods work on "
+            "such data, not that they predict a patient.",
+        )
+    return limits
+
+
+def _loss(row: RankedPlan) -> str:
+    low, high = row.interval
+    return f"10^{number(row.expected, 2)} mL (90 % interval 10^{span_text(low, high, 2)})".replace(
+        " to ", " to 10^"
+    )
