@@ -51,10 +51,12 @@ def radiotherapy_courses(
     dropped: Counter = Counter()
     doses = list(_whole_fractions(total, sizes, dropped))
     check_size(len(doses) * math.prod(len(a) for a in (*rhythm, *times)))
-    return [
-        RadiotherapyCourse(fractions, d, int(day), int(week), start, pause)
-        for (d, fractions), day, week, start, pause in itertools.product(doses, *rhythm, *times)
-    ], dropped
+    courses = [
+        RadiotherapyCourse(fractions, dose, int(day), int(week), start, pause)
+        for dose, fractions in doses
+        for day, week, start, pause in itertools.product(*rhythm, *times)
+    ]
+    return courses, dropped
 
 
 def _whole_fractions(
@@ -66,9 +68,7 @@ def _whole_fractions(
         low, high = (float(t) for t in total if t is not None)
         check_range("total_dose_gy", low, lambda x: x > 0, "above 0 Gy")
         for size in sizes:
-            counts = range(
-                max(1, math.ceil(low / size - 1e-9)), math.floor(high / size + 1e-9) + 1
-            )
+            counts = range(max(1, math.ceil(low / size - 1e-9)), math.floor(high / size + 1e-9) + 1)
             dropped["whole fractions between the total doses"] += not counts
             yield from ((size, n) for n in counts)
         return
@@ -97,7 +97,13 @@ def drug_courses(
         ("drug_dose_mg_m2", dose_mg_m2, (), lambda x: x >= 0, "mg/m², 0 or more"),
         ("cycles", cycles, range(100), lambda x: x >= 0 and x == int(x), "a whole number"),
         ("interval_days", interval_days, range(0, 100, 7), lambda x: x > 0, "days above 0"),
-        ("drug_start_delay_days", start_delay_days, range(0, 400, 7), lambda x: x >= 0, "days >= 0"),
+        (
+            "drug_start_delay_days",
+            start_delay_days,
+            range(0, 400, 7),
+            lambda x: x >= 0,
+            "days >= 0",
+        ),
         ("days_per_cycle", days_per_cycle, (), lambda x: x >= 1 and x == int(x), "1 or more"),
     )
     values = []
@@ -126,9 +132,7 @@ def surgery_timings(delay_days: Axis, margin_mm: Axis) -> list[SurgeryTiming | N
     ]
 
 
-def _axis(
-    name: str, values: Axis, steps: Sequence[float], *, optional: bool = False
-) -> list:
+def _axis(name: str, values: Axis, steps: Sequence[float], *, optional: bool = False) -> list:
     """The values of an axis; a tuple of two stands for the steps between, ends included."""
     if values is None or isinstance(values, int | float):
         return [values]

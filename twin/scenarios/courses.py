@@ -97,7 +97,9 @@ class RadiotherapyCourse:
                     day += math.ceil(self.gap_days)
             day += 1
         if events[-1].time_days - events[0].time_days > MAX_COURSE_DAYS:
-            raise NotDeliverable(f"a radiotherapy course takes at most {MAX_COURSE_DAYS / 7:g} weeks")
+            raise NotDeliverable(
+                f"a radiotherapy course takes at most {MAX_COURSE_DAYS / 7:g} weeks"
+            )
         return tuple(events)
 
     def __str__(self) -> str:
@@ -189,9 +191,7 @@ class Recipe:
         parts = [self.radiotherapy, self.surgery, *self.drugs]
         return ", ".join(str(p) for p in parts if p is not None) or "no further treatment"
 
-    def schedule(
-        self, decision_day: float, first_weekday: int, body_surface_m2: float
-    ) -> Schedule:
+    def schedule(self, decision_day: float, first_weekday: int, body_surface_m2: float) -> Schedule:
         """The events of all courses, in days since the first visit.
 
         Raises:
@@ -263,4 +263,6 @@ def check_range(
         TwinError: `value` is not finite or not `valid`.
     """
     if not (math.isfinite(value) and valid(value)):
-        raise TwinError("value out of range", where=name, expected=expected, got=f"{value:g}", fix=fix)
+        raise TwinError(
+            "value out of range", where=name, expected=expected, got=f"{value:g}", fix=fix
+        )

@@ -15,7 +15,7 @@ from twin.errors import TwinError
 from twin.scenarios.plan_set import Plan
 
 GROWTH_FACTORS = {"rano_volume": 1.40, "recist_volume": 1.728}
-"""Volume over nadir that is progression: +40 % (RANO 2.0), +20 % in diameter as a sphere (RECIST)."""
+"""Volume over nadir that is progression: +40 % (RANO 2.0); +20 % in diameter (RECIST)."""
 
 _PLAN_DRAW = (
     "endpoint_ml",
@@ -90,7 +90,7 @@ class Outcomes:
         return replace(self, plans=tuple(self.plans[i] for i in index), **arrays)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Flat arrays for a file: one per field, "parameters/<name>", and the plans as JSON bytes."""
+        """Flat arrays for a file: one per field, "parameters/<name>", the plans as JSON bytes."""
         arrays = {
             f.name: np.asarray(getattr(self, f.name))
             for f in fields(self)
@@ -124,7 +124,9 @@ class Outcomes:
                 if f.name not in ("plans", "parameters")
             }
         except KeyError as error:
-            raise TwinError("stored outcomes lack an array", where="outcomes", got=str(error)) from None
+            raise TwinError(
+                "stored outcomes lack an array", where="outcomes", got=str(error)
+            ) from None
         prefix = "parameters/"
         drawn = {k[len(prefix) :]: np.asarray(v) for k, v in arrays.items() if k.startswith(prefix)}
         return cls(plans=tuple(plans), parameters=drawn, **named)
@@ -202,12 +204,17 @@ def time_to_progression(
     """
     if rule not in GROWTH_FACTORS:
         raise TwinError(
-            "unknown progression rule", where="rule", expected=", ".join(GROWTH_FACTORS), got=repr(rule)
+            "unknown progression rule",
+            where="rule",
+            expected=", ".join(GROWTH_FACTORS),
+            got=repr(rule),
         )
     times, volume = np.asarray(times_days, dtype=float), np.asarray(visible_ml, dtype=float)
     _check_shape("visible_ml (last axis)", volume.shape[-1:], times.shape)
     if times.size == 0 or np.any(np.diff(times) <= 0):
-        raise TwinError("times must increase", where="times_days", expected="at least one, increasing")
+        raise TwinError(
+            "times must increase", where="times_days", expected="at least one, increasing"
+        )
     nadir = np.fmin.accumulate(volume, axis=-1)
     grown = (volume > GROWTH_FACTORS[rule] * nadir) & (volume - nadir >= minimum_rise_ml)
     confirmed = grown[..., :-1] & grown[..., 1:]
@@ -229,4 +236,6 @@ def restricted_mean_days(progression_days: np.ndarray, horizon_days: float) -> n
 
 def _check_shape(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if tuple(got) != tuple(expected):
-        raise TwinError("array has the wrong shape", where=name, expected=str(expected), got=str(got))
+        raise TwinError(
+            "array has the wrong shape", where=name, expected=str(expected), got=str(got)
+        )

@@ -76,6 +76,7 @@ class PlanSet:
         plans: distinct plans with distinct names.
         horizon_days: days after the decision over which plans are compared.
         decision_day: days since the first visit; no plan has an event before it.
+        recipes: courses that generated the plans, for `combine`; merged plans keep all of theirs.
 
     Raises:
         TwinError: no plan, a plan that starts before the decision or outlasts the horizon, or
@@ -85,6 +86,7 @@ class PlanSet:
     plans: tuple[Plan, ...]
     horizon_days: float
     decision_day: float = 0.0
+    recipes: tuple[Recipe, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.horizon_days) and self.horizon_days > 0):
@@ -161,7 +163,7 @@ class PlanSet:
         weeks = math.ceil((decision_day - self.decision_day) / 7.0)
         moved = tuple(replace(p, schedule=p.schedule.shifted(7.0 * weeks)) for p in self.plans)
         slack = 7.0 * weeks - (decision_day - self.decision_day)
-        return PlanSet(moved, self.horizon_days + slack, decision_day)
+        return PlanSet(moved, self.horizon_days + slack, decision_day, self.recipes)
 
 
 def schedule_key(schedule: Schedule) -> tuple:

@@ -125,7 +125,9 @@ def chemotherapy(
     Raises:
         TwinError: unknown drug or a value out of range.
     """
-    courses = drug_courses(drug, dose_mg_m2, cycles, interval_days, start_delay_days, days_per_cycle)
+    courses = drug_courses(
+        drug, dose_mg_m2, cycles, interval_days, start_delay_days, days_per_cycle
+    )
     return _plan_set(
         (Recipe(drugs=() if c is None else (c,)) for c in courses),
         decision_day=decision_day,
@@ -192,14 +194,13 @@ def combine(
     """
     recipes = []
     for number, plan_set in enumerate(plan_sets):
-        found = [p.recipe for p in plan_set if p.recipe and p.tags.get("origin") == "grid"]
-        if not found:
+        if not plan_set.recipes:
             raise TwinError(
                 "holds no generated plan to combine",
                 where=f"plan set {number + 1}",
                 expected="plans of fractionation, chemotherapy, surgery or combine",
             )
-        recipes.append(found)
+        recipes.append(plan_set.recipes)
     if decision_day is None:
         decision_day = max((p.decision_day for p in plan_sets), default=0.0)
     check_size(math.prod(len(r) for r in recipes))
@@ -227,6 +228,7 @@ def _plan_set(
     check_range("body_surface_m2", body_surface_m2, lambda x: 0.1 < x < 4.0, "0.1 to 4 m²")
     dropped = Counter() if dropped is None else dropped
     plans: dict[tuple, Plan] = {}
+    delivered: list[Recipe] = []
     for recipe in recipes:
         try:
             schedule = recipe.schedule(decision_day, first_weekday, body_surface_m2)
@@ -236,6 +238,7 @@ def _plan_set(
         if horizon_days is not None and schedule.end_days >= decision_day + horizon_days:
             dropped[f"every event within the horizon of {horizon_days:g} days"] += 1
             continue
+        delivered.append(recipe)
         tags = {**recipe.tags(), "origin": "grid"}
         plan = Plan(recipe.name, schedule, False, tags, recipe)
         plans.setdefault(schedule_key(schedule), plan)
@@ -253,7 +256,7 @@ def _plan_set(
     if horizon_days is None:
         last = max(p.schedule.end_days for p in named if p.schedule)
         horizon_days = math.ceil(last - decision_day + FOLLOW_UP_DAYS)
-    return PlanSet(tuple(named), horizon_days, decision_day)
+    return PlanSet(tuple(named), horizon_days, decision_day, tuple(delivered))
 
 
 def _unique_names(plans: Sequence[Plan]) -> list[Plan]:
@@ -276,8 +279,4 @@ def _joined(parts: Sequence[Recipe]) -> Recipe:
         what = "radiotherapy courses" if len(courses) > 1 else "operations"
         raise TwinError(f"cannot combine two {what} into one plan", where="combine")
     drugs = tuple(drug for part in parts for drug in part.drugs)
-    return Recipe(
-        courses[0] if courses else None, drugs, operations[0] if operations else None
-    )
-
-
+    return Recipe(courses[0] if courses else None, drugs, operations[0] if operations else None)

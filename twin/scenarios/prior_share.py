@@ -65,9 +65,7 @@ def prior_shares(
     moving = variance > 1e-12
     total = parts.sum(axis=0)
     seen = moving & (total > 0)
-    share = np.divide(
-        parts[undetermined].sum(axis=0), total, out=np.zeros(len(losses)), where=seen
-    )
+    share = np.divide(parts[undetermined].sum(axis=0), total, out=np.zeros(len(losses)), where=seen)
     raw = np.divide(total, variance, out=np.ones(len(losses)), where=moving)
     freedom = max(count - 1 - len(scores), 1)
     explained = np.where(moving, 1.0 - (1.0 - raw) * (count - 1) / freedom, 1.0)

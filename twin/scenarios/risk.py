@@ -28,7 +28,9 @@ def cvar(losses: np.ndarray, level: float = 0.9) -> np.ndarray:
     """
     losses = np.asarray(losses, dtype=float)
     if not 0.0 <= level < 1.0:
-        raise TwinError("level out of range", where="level", expected="0 <= level < 1", got=f"{level}")
+        raise TwinError(
+            "level out of range", where="level", expected="0 <= level < 1", got=f"{level}"
+        )
     if losses.ndim == 0 or losses.shape[-1] == 0:
         raise TwinError("there is no draw", where="losses", expected="at least one")
     count = losses.shape[-1]
@@ -62,5 +64,5 @@ def pareto_front(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def probability_better(losses: np.ndarray, other: np.ndarray) -> float:
-    """Share of the common draws in which `losses` (S,) is lower than `other` (S,); ties count half."""
+    """Share of common draws in which `losses` (S,) is below `other` (S,); ties count half."""
     return float(np.mean(losses < other) + 0.5 * np.mean(losses == other))

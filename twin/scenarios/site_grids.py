@@ -148,5 +148,3 @@ def _site_recipes(site: str) -> Iterator[Recipe]:
             drugs,
             None if wait is None else SurgeryTiming(wait, margin_mm),
         )
-
-
