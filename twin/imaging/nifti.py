@@ -130,6 +130,7 @@ def _load(path: Path) -> Any:
     import nibabel
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
 
     if not path.exists():
         raise TwinError(
@@ -157,7 +158,7 @@ def _load(path: Path) -> Any:
         if 348 not in size and 540 not in size:
             raise ImageFileError(f"a file that starts with {content[:8]!r}")
         return kind.from_bytes(content)
-    except (ImageFileError, HeaderDataError, ValueError, KeyError) as error:
+    except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError) as error:
         raise _not_nifti(path, str(error)) from error
 
 
