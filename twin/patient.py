@@ -124,8 +124,9 @@ def crop_to_tumor(patient: Patient, margin_mm: float) -> Patient:
     """Crop everything to the tumor of all visits plus a margin.
 
     The box is the bounding box of the union of all masks, widened by the margin where the
-    grid allows, and one voxel layer more in which nothing is tissue (padded where the grid
-    ends): the solver needs a closed border. Cropping again with the same margin changes nothing.
+    grid allows, and one voxel layer more in which nothing is tissue (padded where tissue reaches
+    the end of the grid): the solver needs a closed border. Cropping again with the same margin
+    changes nothing.
 
     Args:
         patient: the patient; at least one visit needs a mask.
@@ -145,10 +146,15 @@ def crop_to_tumor(patient: Patient, margin_mm: float) -> Patient:
         )
     start, stop = np.empty(3, int), np.empty(3, int)
     margin = np.ceil(margin_mm / patient.grid.spacing_mm - 1e-9).astype(int)
+    filled = patient.tissue | tumor
     for axis, size in enumerate(patient.grid.shape):
-        occupied = np.flatnonzero(tumor.any(axis=tuple({0, 1, 2} - {axis})))
-        start[axis] = max(occupied[0] - margin[axis], 0) - 1
-        stop[axis] = min(occupied[-1] + 1 + margin[axis], size) + 1
+        others = tuple({0, 1, 2} - {axis})
+        occupied = np.flatnonzero(tumor.any(axis=others))
+        needs_layer = filled.any(axis=others)
+        first, last = occupied[0] - margin[axis], occupied[-1] + margin[axis]
+        # One layer more; beyond the grid only where the grid's own face is not closed.
+        start[axis] = first - 1 if first > 0 else -int(needs_layer[0])
+        stop[axis] = last + 2 if last < size - 1 else size + int(needs_layer[-1])
     return _with_closed_border(patient, start, stop)
 
 
