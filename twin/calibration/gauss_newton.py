@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from twin.calibration.noise import Noise, estimate_noise
+from twin.calibration.noise import OUTLINE_PIECES, Noise, estimate_noise
 from twin.calibration.objective import Evaluation
 
-_FIRST_GUESS = {"density": 0.05**2 * 30.0, "outline": 0.3**2 * 100.0}
+_FIRST_GUESS = {"density": 0.05**2 * 30.0, "outline": 0.15**2 * 500.0}
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,13 @@ def fit(
             step *= min(1.0, method.max_step / np.abs(step).max())
             trial = evaluate(z + step)
             count += 1
-            if _combine(trial, variances, z + step)[0] <= cost:
+            gained = cost - _combine(trial, variances, z + step)[0]
+            promised = -float(gradient @ step + 0.5 * step @ curvature @ step)
+            quality = gained / max(promised, 1e-30)
+            damping = _damping(damping, quality)
+            if gained >= 0.0:
                 z, current, accepted = z + step, trial, True
-                damping = damping / 8.0 if damping > 1e-3 else 0.0
                 break
-            damping = max(8.0 * damping, 1e-2)
         if not accepted:
             noise = _noise(current, shape)
             converged = length < 10.0 * method.tolerance
@@ -134,8 +136,21 @@ def _step(
     return step, float(np.sqrt(max(-gradient @ step, 0.0)))
 
 
+def _damping(damping: float, quality: float) -> float:
+    """More damping where the cost fell less than a quadratic promised, less where it kept pace."""
+    if quality < 0.25:
+        return max(4.0 * damping, 0.02)
+    if quality > 0.75:
+        return damping / 4.0 if damping > 0.01 else 0.0
+    return damping
+
+
 def _noise(e: Evaluation, shape: tuple[int, int, int]) -> dict[str, Noise]:
-    found = {kind: estimate_noise(e.residual[kind], e.weight[kind], shape) for kind in e.residual}
+    most = {"outline": OUTLINE_PIECES}
+    found = {
+        kind: estimate_noise(e.residual[kind], e.weight[kind], shape, most.get(kind, np.inf))
+        for kind in e.residual
+    }
     return {kind: noise for kind, noise in found.items() if noise is not None}
 
 

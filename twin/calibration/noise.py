@@ -17,6 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+OUTLINE_PIECES = 10.0
+"""Most independent pieces of information in one outline (assumed): a reader moves whole stretches of
+the border, so that its mean position is known to about half a millimeter, whatever the voxels."""
 FLOOR = 1e-4
 """Smallest standard deviation believed, in cell fraction: the solver's own error is of this size."""
 _SIGNIFICANT = 0.05
@@ -46,9 +49,15 @@ class Noise:
 
 
 def estimate_noise(
-    residual: np.ndarray, weight: np.ndarray, shape: tuple[int, int, int]
+    residual: np.ndarray,
+    weight: np.ndarray,
+    shape: tuple[int, int, int],
+    most_pieces: float = np.inf,
 ) -> Noise | None:
-    """Noise of residual fields (visits, N) where `weight` is 1; None without any observation."""
+    """Noise of residual fields (visits, N) where `weight` is 1; None without any observation.
+
+    `most_pieces` caps the independent pieces of information in one field.
+    """
     used = [i for i in range(len(residual)) if weight[i].sum() > 0]
     count = float(sum(weight[i].sum() for i in used))
     if not used or count == 0:
@@ -57,7 +66,8 @@ def estimate_noise(
     total = float((residual[used] ** 2).sum() / count)
     sd = max(np.sqrt(total), FLOOR)
     correlation = np.where(pairs > 0, covariance / max(total, 1e-30), 0.0)
-    shared = _shared_voxels(correlation, min(count / len(used), covariance.size))
+    per_field = count / len(used)
+    shared = max(_shared_voxels(correlation, per_field), per_field / most_pieces)
     nearest = np.mean([correlation[1, 0, 0], correlation[0, 1, 0], correlation[0, 0, 1]])
     smooth_share = float(np.clip(nearest, 0.0, 1.0))
     between = _visit_correlation(residual[used], weight[used])
