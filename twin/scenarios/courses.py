@@ -8,7 +8,7 @@ the events of a `Schedule`. Day 0 is the first visit, by default a Monday; fract
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from twin.errors import TwinError
@@ -244,6 +244,28 @@ class Recipe:
             tags["surgery_delay_days"] = self.surgery.delay_days
             tags["margin_mm"] = self.surgery.margin_mm
         return tags
+
+
+def dated_fractions(
+    day: float,
+    dose_gy: float,
+    fractions: int,
+    *,
+    per_day: int,
+    interval_hours: float,
+    weekdays: Collection[int],
+    first_weekday: int,
+) -> list[Fraction]:
+    """Fractions from `day` on, only on `weekdays` (0 = Monday), the day's first at its hour."""
+    events: list[Fraction] = []
+    while len(events) < fractions:
+        if (math.floor(day) + first_weekday) % 7 in weekdays:
+            events += [
+                Fraction(day + i * interval_hours / 24, dose_gy)
+                for i in range(min(per_day, fractions - len(events)))
+            ]
+        day += 1.0
+    return events
 
 
 def working_day(day: float, first_weekday: int) -> float:

@@ -221,7 +221,7 @@ def time_to_progression(
     progressed = confirmed.any(axis=-1)
     first = confirmed.argmax(axis=-1) if confirmed.shape[-1] else np.zeros(progressed.shape, int)
     days = np.where(progressed, times[first], times[-1]) - times[0]
-    return days, progressed
+    return np.asarray(days), np.asarray(progressed)
 
 
 def restricted_mean_days(progression_days: np.ndarray, horizon_days: float) -> np.ndarray:
@@ -231,7 +231,8 @@ def restricted_mean_days(progression_days: np.ndarray, horizon_days: float) -> n
     progress count with the whole horizon instead of being left out (Royston and Parmar 2013, doi
     10.1186/1471-2288-13-152).
     """
-    return np.minimum(np.asarray(progression_days, dtype=float), horizon_days).mean(axis=-1)
+    days = np.minimum(np.asarray(progression_days, dtype=float), horizon_days)
+    return np.asarray(days.mean(axis=-1))
 
 
 def _check_shape(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:

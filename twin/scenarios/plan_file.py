@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from twin.errors import TwinError
-from twin.scenarios.courses import HOURS_BETWEEN_FRACTIONS, MAX_FRACTIONS_PER_DAY
+from twin.patient import Patient
+from twin.scenarios.courses import HOURS_BETWEEN_FRACTIONS, MAX_FRACTIONS_PER_DAY, dated_fractions
 from twin.scenarios.plan_set import Plan, PlanSet, schedule_key
 from twin.scenarios.plans import (
     FOLLOW_UP_DAYS,
@@ -23,9 +24,6 @@ from twin.scenarios.plans import (
 )
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import MAX_FRACTION_GY, DrugDose, Fraction, Schedule, Surgery
-
-if TYPE_CHECKING:
-    from twin.patient import Patient
 
 SCHEMA = "oncotwin-plans/1"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -227,7 +225,15 @@ def _readable(path: Path, error: ValidationError) -> TwinError:
 def _explicit_plan(entry: _Plan, where: str, first_weekday: int, body_surface_m2: float) -> Plan:
     fractions: list[Fraction] = []
     for course in entry.radiotherapy:
-        fractions += _course_fractions(course, first_weekday)
+        fractions += dated_fractions(
+            course.day,
+            course.dose_gy,
+            course.fractions,
+            per_day=course.per_day,
+            interval_hours=course.interval_hours,
+            weekdays={WEEKDAYS.index(name) for name in course.weekdays},
+            first_weekday=first_weekday,
+        )
     doses: list[DrugDose] = []
     for number, dose in enumerate(entry.drugs):
         _check_drug(dose.drug, f"{where}.drugs[{number}].drug")
@@ -249,21 +255,6 @@ def _check_drug(name: str, where: str) -> None:
         raise TwinError(
             error.what, where=where, expected=error.expected, got=error.got, fix=error.fix
         ) from None
-
-
-def _course_fractions(course: _Course, first_weekday: int) -> list[Fraction]:
-    """Fractions from `day` on, on the weekdays of the course, at the hour of `day`."""
-    allowed = {WEEKDAYS.index(name) for name in course.weekdays}
-    events: list[Fraction] = []
-    day = course.day
-    while len(events) < course.fractions:
-        if (int(day // 1) + first_weekday) % 7 in allowed:
-            events += [
-                Fraction(day + i * course.interval_hours / 24, course.dose_gy)
-                for i in range(min(course.per_day, course.fractions - len(events)))
-            ]
-        day += 1.0
-    return events
 
 
 def _grid_plans(

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from twin.errors import TwinError
+from twin.patient import Organ
 from twin.scenarios.judging import (
     AT_LIMIT,
     OBJECTIVES,
@@ -32,9 +32,6 @@ from twin.scenarios.plan_set import Plan
 from twin.scenarios.risk import cvar, pareto_front
 from twin.scenarios.toxicity import drug_exposure, organ_toxicity, worst_ratio
 from twin.treatments.schedule import Schedule
-
-if TYPE_CHECKING:
-    from twin.patient import Organ
 
 __all__ = ["OBJECTIVES", "RankedPlan", "Ranking", "choose_finalists", "losses", "rank"]
 

@@ -36,7 +36,7 @@ def cvar(losses: np.ndarray, level: float = 0.9) -> np.ndarray:
     count = losses.shape[-1]
     tail = (1.0 - level) * count
     weights = np.clip(tail - np.arange(count), 0.0, 1.0) / tail
-    return -np.sort(-losses, axis=-1) @ weights
+    return np.asarray(-np.sort(-losses, axis=-1) @ weights)
 
 
 def pareto_front(first: np.ndarray, second: np.ndarray) -> np.ndarray:

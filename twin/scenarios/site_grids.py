@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from twin.errors import TwinError
+from twin.patient import Patient
 from twin.scenarios.courses import (
     DrugCourse,
     NotDeliverable,
@@ -17,9 +17,6 @@ from twin.scenarios.courses import (
 )
 from twin.scenarios.plan_set import Plan, PlanSet, schedule_key
 from twin.scenarios.standard_of_care import DEFAULT_HORIZON_DAYS, check_site, standard_of_care
-
-if TYPE_CHECKING:
-    from twin.patient import Patient
 
 
 def default_plans(

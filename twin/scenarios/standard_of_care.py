@@ -10,10 +10,9 @@ Breast: doxorubicin 60 and cyclophosphamide 600 mg/m² every 3 weeks for four cy
 from __future__ import annotations
 
 from twin.errors import TwinError
+from twin.patient import SITES
 from twin.scenarios.courses import DrugCourse, RadiotherapyCourse, Recipe, SurgeryTiming
 from twin.scenarios.plan_set import Plan
-
-SITES = ("glioma", "soft_tissue_sarcoma", "breast", "generic")
 
 # Days after the decision over which plans of a site are compared unless the user says otherwise.
 DEFAULT_HORIZON_DAYS = {

@@ -11,16 +11,13 @@ had been repaired. Time (repopulation) is not in the formula.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from twin.errors import TwinError
+from twin.patient import Organ
 from twin.treatments.chemotherapy import DRUGS
 from twin.treatments.schedule import Schedule
-
-if TYPE_CHECKING:
-    from twin.patient import Organ
 
 REPAIR_HOURS = 6.0
 _TOLERANCE_DAYS = 1e-4
