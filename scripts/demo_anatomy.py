@@ -10,7 +10,7 @@ from twin.grid import Grid
 from twin.imaging.image import MASK, Image
 from twin.imaging.nifti import read_mask, read_nifti
 from twin.imaging.resample import resample
-from twin.virtual_patient import block_mean
+from twin.virtual_images import block_mean, largest_piece
 
 SPACING_MM, REFINEMENT, MARGIN_MM = 3.0, 2, 20.0
 PAD = 18
@@ -53,11 +53,11 @@ def read_anatomy(folder: Path) -> Anatomy:
     wide_smooth = ndimage.gaussian_filter(wide, 2.0 / spacing)
     cut = (slice(PAD, -PAD),) * 3
     hounsfield, smooth = wide[cut], wide_smooth[cut]
-    body = largest(wide_smooth > -300.0)[cut] | gtv
+    body = largest_piece(wide_smooth > -300.0)[cut] | gtv
     bone = bones(wide_smooth, grid)[cut] & ~gtv
     border = np.ones(grid.shape, bool)
     border[(slice(REFINEMENT, -REFINEMENT),) * 3] = False
-    tissue = largest(body & ~bone & ~border)
+    tissue = largest_piece(body & ~bone & ~border)
     t1_data = resample(t1, grid).data
     fat = np.clip((50.0 - smooth) / 150.0, 0.0, 1.0)
     fat_t1 = np.clip((ndimage.gaussian_filter(t1_data, 0.7) - 400.0) / 500.0, 0.0, 1.0)
@@ -110,11 +110,6 @@ def bones(smooth: np.ndarray, grid: Grid) -> np.ndarray:
     return np.stack(
         [ndimage.binary_fill_holes(dense[:, :, k]) for k in range(dense.shape[2])], axis=2
     )
-
-
-def largest(mask: np.ndarray) -> np.ndarray:
-    labels, _ = ndimage.label(mask)
-    return labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
 
 
 def large(mask: np.ndarray, grid: Grid, *, minimum_ml: float) -> np.ndarray:

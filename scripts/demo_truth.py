@@ -7,7 +7,7 @@ from scipy import ndimage
 from twin.solvers.reference import Clone, ReferenceSolution, solve_reference
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
-from twin.virtual_patient import ADC_FULL, ADC_WATER, smooth_noise
+from twin.virtual_images import ADC_FULL, ADC_WATER, smooth_noise
 
 THRESHOLD = 0.35
 PARAMS = {

@@ -21,7 +21,7 @@ from twin.imaging.image import MASK, Image
 from twin.imaging.nifti import write_nifti
 from twin.solvers.reference import ReferenceSolution
 from twin.treatments.schedule import Schedule
-from twin.virtual_patient import (
+from twin.virtual_images import (
     adc_from_cell_fraction,
     block_mean,
     drawn_outline,
@@ -182,6 +182,8 @@ def truth_record(
     def ml(fields: np.ndarray) -> list[float]:
         return [round(float(field.sum()) * to_ml, 6) for field in fields]
 
+    visible = block_mean(solution.seen[0], REFINEMENT) > THRESHOLD
+    overlap = 2.0 * (visible & coarse.gtv).sum() / (visible.sum() + coarse.gtv.sum())
     return {
         "label": "SIMULATED TRUTH of the embedded patient; never read by calibration",
         "source": f"{args.patient}; {CITATION}",
@@ -194,6 +196,7 @@ def truth_record(
         "resistant_ml": ml(solution.viable[:, 1]),
         "seen_ml": ml(solution.seen),
         "visible_ml": ml(solution.seen > THRESHOLD),
+        "dice_of_real_and_simulated_outline_at_day_0": round(float(overlap), 4),
         "untreated": {
             "times_days": untreated.times_days.tolist(),
             "viable_ml": ml(untreated.viable.sum(axis=1)),
@@ -212,6 +215,7 @@ def print_summary(coarse: Anatomy, truth: dict[str, object]) -> None:
     for name in ("times_days", "viable_ml", "resistant_ml", "seen_ml", "visible_ml"):
         print(f"{name:14}", truth[name])
     print("untreated", truth["untreated"])
+    print("day-0 Dice", truth["dice_of_real_and_simulated_outline_at_day_0"])
     print("outlined", truth["outlined_ml"])
 
 

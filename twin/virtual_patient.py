@@ -2,15 +2,14 @@
 
 The truth of `procedural_patient` is the one-clone model itself, so that its parameters can be
 recovered; it differs from the fast solver in everything numerical: `solve_reference`, a grid finer
-by `refinement`, and block averages onto the patient's grid. The parts (averages, correlated
-noise, diffusion images, drawn outlines) also serve richer truths, such as the embedded patient's.
+by `refinement`, and block averages onto the patient's grid.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
+from scipy.special import erf
 
 from twin.errors import TwinError
 from twin.grid import Grid
@@ -18,12 +17,7 @@ from twin.imaging.image import Image
 from twin.patient import Organ, Patient, Visit
 from twin.solvers.reference import Clone, solve_reference
 from twin.treatments.schedule import Schedule
-
-FWHM_PER_SD = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
-ADC_WATER = 3.0
-"""Diffusivity of free water at 37 °C, 1e-3 mm²/s."""
-ADC_FULL = 0.5
-"""Diffusivity of tissue at full carrying capacity, 1e-3 mm²/s (assumed)."""
+from twin.virtual_images import block_mean, smooth_noise
 
 
 @dataclass(frozen=True)
@@ -74,9 +68,10 @@ def procedural_patient(
     the threshold. Noise may make values negative; they are not clipped.
 
     Numerical error: the local error of a time step is below `1e-2 * tolerance + tolerance * u`;
-    the error of the finite volumes is second order in `spacing_mm / refinement`. For a tumor
-    with a standard deviation of five patient voxels, refinement 2 moves the burden by less than
-    0.05 % against refinement 4 (tested).
+    the error of the finite volumes is second order in `spacing_mm / refinement`, first order at
+    the corners of the body's staircase surface. For a tumor with a standard deviation of five
+    patient voxels, refinement 2 differs from 4 by less than 0.01 % in the burden, 0.0003 of cell
+    fraction in the root mean square and 0.002 in the worst voxel, at that surface (tested).
 
     Arguments:
         shape, spacing_mm: the patient's grid; its outermost layer is never tissue.
@@ -106,7 +101,9 @@ def procedural_patient(
         )
     grid = Grid.from_spacing(shape, spacing_mm)
     tissue = _ellipsoid(grid)
-    fine_tissue = np.repeat(np.repeat(np.repeat(tissue, refinement, 0), refinement, 1), refinement, 2)
+    fine_tissue = np.repeat(
+        np.repeat(np.repeat(tissue, refinement, 0), refinement, 1), refinement, 2
+    )
     extent_mm = np.array(shape) * grid.spacing_mm
     width = tumor_sd_mm if tumor_sd_mm is not None else float(extent_mm.min()) / 7.0
     initial = tumor_peak * _gaussian(shape, grid.spacing_mm, refinement, width) * fine_tissue
@@ -126,7 +123,7 @@ def procedural_patient(
         [clone],
         list(visit_days),
         tissue=fine_tissue,
-        spacing_mm=grid.spacing_mm / refinement,
+        spacing_mm=(grid.spacing_mm / refinement).tolist(),
         schedule=schedule,
         body_surface_m2=body_surface_m2,
         clearance_half_life_days=params.get("clearance_half_life", 0.0),
@@ -201,81 +198,28 @@ def with_noise(
     return replace(patient, visits=tuple(visits))
 
 
-def smooth_noise(grid: Grid, fwhm_mm: float, random: np.random.Generator) -> np.ndarray:
-    """Gaussian noise of unit variance and mean 0, smoothed to `fwhm_mm`; (x, y, z) on `grid`."""
-    sigma = fwhm_mm / FWHM_PER_SD / grid.spacing_mm
-    field = ndimage.gaussian_filter(random.standard_normal(grid.shape), sigma, mode="wrap")
-    impulse = np.zeros(grid.shape)
-    impulse[tuple(n // 2 for n in grid.shape)] = 1.0
-    kernel = ndimage.gaussian_filter(impulse, sigma, mode="wrap")
-    return field / np.sqrt((kernel**2).sum())
-
-
-def block_mean(field: np.ndarray, factor: int) -> np.ndarray:
-    """Mean over blocks of `factor`³ voxels: from a fine grid to the coarse one it refines.
-
-    Raises:
-        TwinError: if the shape is not a multiple of the factor.
-    """
-    if any(n % factor for n in field.shape):
-        raise TwinError(
-            "the blocks do not fill the grid",
-            where="block_mean",
-            expected=f"sides that are multiples of {factor}",
-            got=str(field.shape),
-        )
-    nx, ny, nz = (n // factor for n in field.shape)
-    return field.reshape(nx, factor, ny, factor, nz, factor).mean(axis=(1, 3, 5))
-
-
-def adc_from_cell_fraction(
-    cell_fraction: np.ndarray, *, adc_water: float = ADC_WATER, adc_full: float = ADC_FULL
-) -> np.ndarray:
-    """`ADC = ADC_water - (ADC_water - ADC_full) * cell fraction`, in 1e-3 mm²/s."""
-    return adc_water - (adc_water - adc_full) * cell_fraction
-
-
-def drawn_outline(
-    seen: np.ndarray,
-    grid: Grid,
-    *,
-    tissue: np.ndarray,
-    threshold: float,
-    wobble: float,
-    fwhm_mm: float,
-    random: np.random.Generator,
-) -> np.ndarray:
-    """Outline as a reader would draw it: where the cells seen exceed a wavering threshold.
-
-    The threshold is multiplied by `exp(wobble * smooth noise)`; only the largest connected piece
-    is kept and its holes are filled, as readers do.
-    """
-    wavering = threshold * np.exp(wobble * smooth_noise(grid, fwhm_mm, random))
-    labels, count = ndimage.label((seen > wavering) & tissue)
-    if count == 0:
-        return np.zeros(grid.shape, bool)
-    largest = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    return np.asarray(ndimage.binary_fill_holes(labels == largest)) & tissue
-
-
 def _ellipsoid(grid: Grid) -> np.ndarray:
     """Ellipsoid that fills the grid up to its outermost layer."""
     shape = np.array(grid.shape)
-    offset = (np.indices(grid.shape) - ((shape - 1) / 2)[:, None, None, None]) / (
-        (shape - 2) / 2
-    )[:, None, None, None]
+    offset = (np.indices(grid.shape) - ((shape - 1) / 2)[:, None, None, None]) / ((shape - 2) / 2)[
+        :, None, None, None
+    ]
     return (offset**2).sum(axis=0) <= 1.0
 
 
 def _gaussian(
     shape: tuple[int, int, int], spacing_mm: np.ndarray, refinement: int, sd_mm: float
 ) -> np.ndarray:
-    """Gaussian of height 1 around a point beside the center, at the fine voxel centers."""
-    fine = np.array(shape) * refinement
-    position = (np.indices(tuple(fine)) + 0.5) * (spacing_mm / refinement)[:, None, None, None]
-    center = np.array(shape) * spacing_mm * np.array([0.5, 0.47, 0.52])
-    squared = ((position - center[:, None, None, None]) ** 2).sum(axis=0)
-    return np.exp(-squared / (2.0 * sd_mm**2))
+    """Gaussian of height 1 around a point beside the center, averaged over each fine voxel.
+
+    Averages, not samples: block means are then the same whatever the refinement.
+    """
+    factors = []
+    for count, spacing, place in zip(shape, spacing_mm, (0.5, 0.47, 0.52), strict=True):
+        edges = (np.arange(count * refinement + 1) / refinement - count * place) * spacing
+        integral = np.sqrt(np.pi / 2.0) * sd_mm * erf(edges / (np.sqrt(2.0) * sd_mm))
+        factors.append(np.diff(integral) * refinement / spacing)
+    return np.einsum("i,j,k->ijk", *factors)
 
 
 def _check_params(params: Mapping[str, float]) -> None:

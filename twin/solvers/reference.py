@@ -5,7 +5,7 @@ For clones c that share one capacity, and dead cells w that are still seen:
     ∂u_c/∂t = div(D_c grad u_c) + ρ_c u_c (1 - Σu) - Σ_k s_ck c_k(t) u_c
     ∂w/∂t   = Σ_ck s_ck c_k(t) u_c - (ln 2 / T) w
     fraction of d Gy:  u_c <- S_c u_c,  w <- w + Σ (1 - S_c) u_c,  S_c = exp(-α_c (d + d²/(α/β)))
-    drug k:            c_k(t) = Σ_doses (dose mg / body surface / reference dose) exp(-λ_k (t - t_dose))
+    drug k:            c_k(t) = Σ_doses (dose mg/m² / reference dose) exp(-λ_k (t - t_dose))
 
 Method of lines: cell-centered finite volumes on the tissue mask, faces with harmonic means of the
 diffusivity and no flux through the mask; Tsit5 (Tsitouras 2011, doi:10.1016/j.camwa.2011.06.002)
@@ -15,7 +15,7 @@ the fast solver: it is what that one is checked against.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import diffrax
@@ -25,8 +25,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin.errors import TwinError
+from twin.solvers.reference_equations import (
+    Clone,
+    Problem,
+    face_conductances,
+    irradiate,
+    per_clone_fields,
+    rate,
+)
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import Schedule
+
+__all__ = ["SOLVERS", "Clone", "ReferenceSolution", "solve_reference"]
 
 SOLVERS: Mapping[str, Callable[[], diffrax.AbstractSolver]] = {
     "tsit5": diffrax.Tsit5,
@@ -34,27 +44,6 @@ SOLVERS: Mapping[str, Callable[[], diffrax.AbstractSolver]] = {
 }
 
 MAXIMUM_STEPS = 100_000
-
-
-@dataclass(frozen=True)
-class Clone:
-    """One kind of tumor cell; each number may also be a field over the grid.
-
-    Arguments:
-        diffusivity: mm²/day; scalar, (x, y, z), or (3, x, y, z) for a tensor that is diagonal
-            in the axes of the grid.
-        proliferation_rate: 1/day; scalar or (x, y, z).
-        radiosensitivity_alpha: α in 1/Gy; scalar or (x, y, z).
-        alpha_beta_ratio: α/β in Gy.
-        drug_sensitivity: drug name -> kill rate in 1/day at the drug's reference dose;
-            a drug that is not named does nothing.
-    """
-
-    diffusivity: float | np.ndarray
-    proliferation_rate: float | np.ndarray
-    radiosensitivity_alpha: float | np.ndarray = 0.0
-    alpha_beta_ratio: float = 10.0
-    drug_sensitivity: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,9 +123,9 @@ def solve_reference(
     drugs = sorted({dose.drug for dose in schedule.drug_doses})
     elimination = np.array([get_drug(name).elimination_rate_per_day for name in drugs])
     with jax.enable_x64(True):
-        problem = _Problem(
-            conductance=_conductance(clones, tissue, spacing_mm),
-            growth=_stack([clone.proliferation_rate for clone in clones], tissue),
+        problem = Problem(
+            conductance=face_conductances(clones, tissue, spacing_mm),
+            growth=per_clone_fields([clone.proliferation_rate for clone in clones], tissue),
             sensitivity=jnp.asarray(
                 [[clone.drug_sensitivity.get(name, 0.0) for name in drugs] for clone in clones],
                 jnp.float64,
@@ -144,7 +133,7 @@ def solve_reference(
             elimination=jnp.asarray(elimination, jnp.float64),
             clearance=jnp.asarray(np.log(2) / half_life if half_life > 0 else 0.0, jnp.float64),
         )
-        alpha = _stack([clone.radiosensitivity_alpha for clone in clones], tissue)
+        alpha = per_clone_fields([clone.radiosensitivity_alpha for clone in clones], tissue)
         ratio = jnp.asarray([clone.alpha_beta_ratio for clone in clones], jnp.float64)
         viable = jnp.asarray(np.where(tissue, first, 0.0))
         dead = jnp.zeros(tissue.shape, jnp.float64)
@@ -182,40 +171,13 @@ def solve_reference(
                 amount = dose.dose_mg / body_surface_m2 / get_drug(dose.drug).reference_dose_mg_m2
                 concentration[drugs.index(dose.drug)] += amount
             for fraction in (f for f in fractions if f.time_days == stop):
-                viable, dead = _irradiate(viable, dead, alpha, ratio, fraction.dose_gy)
+                viable, dead = irradiate(viable, dead, alpha, ratio, fraction.dose_gy)
     return ReferenceSolution(days, np.stack(saved_viable), np.stack(saved_dead), steps)
-
-
-class _Problem(eqx.Module):
-    """Arrays of the right-hand side; shapes as in `solve_reference`."""
-
-    conductance: tuple[jax.Array, ...]
-    growth: jax.Array
-    sensitivity: jax.Array
-    elimination: jax.Array
-    clearance: jax.Array
-
-
-def _rate(time: Any, state: tuple[jax.Array, jax.Array], args: Any) -> tuple[jax.Array, jax.Array]:
-    """Time derivative of (viable, dead)."""
-    problem, start, concentration = args
-    viable, dead = state
-    change = problem.growth * viable * (1.0 - viable.sum(axis=0))
-    for axis, conductance in enumerate(problem.conductance, start=1):
-        flux = conductance * jnp.diff(viable, axis=axis)
-        pad = [(0, 0)] * 4
-        pad[axis] = (0, 1)
-        change += jnp.pad(flux, pad)
-        pad[axis] = (1, 0)
-        change -= jnp.pad(flux, pad)
-    drug = concentration * jnp.exp(-problem.elimination * (time - start))
-    killed = (problem.sensitivity @ drug)[:, None, None, None] * viable
-    return change - killed, killed.sum(axis=0) - problem.clearance * dead
 
 
 @eqx.filter_jit
 def _advance(
-    problem: _Problem,
+    problem: Problem,
     state: tuple[jax.Array, jax.Array],
     start: jax.Array,
     stop: jax.Array,
@@ -229,7 +191,7 @@ def _advance(
         rtol=relative_tolerance, atol=absolute_tolerance, norm=_largest
     )
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(_rate),
+        diffrax.ODETerm(rate),
         SOLVERS[method](),
         start,
         stop,
@@ -249,42 +211,6 @@ def _advance(
 def _largest(tree: Any) -> jax.Array:
     """Maximum norm over all leaves: one bad voxel may not hide among many good ones."""
     return jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(tree)]).max()
-
-
-def _irradiate(
-    viable: jax.Array, dead: jax.Array, alpha: jax.Array, ratio: jax.Array, dose_gy: float
-) -> tuple[jax.Array, jax.Array]:
-    """Linear-quadratic survival of one fraction."""
-    effect = alpha * (dose_gy + dose_gy**2 / ratio[:, None, None, None])
-    surviving = viable * jnp.exp(-effect)
-    return surviving, dead + (viable - surviving).sum(axis=0)
-
-
-def _stack(values: Sequence[float | np.ndarray], tissue: np.ndarray) -> jax.Array:
-    """(C, x, y, z) float64; scalars stay (C, 1, 1, 1) where all are scalars."""
-    arrays = [np.asarray(value, float) for value in values]
-    if all(array.ndim == 0 for array in arrays):
-        return jnp.asarray(np.array(arrays)[:, None, None, None])
-    return jnp.asarray(np.stack([np.broadcast_to(array, tissue.shape) for array in arrays]))
-
-
-def _conductance(
-    clones: Sequence[Clone], tissue: np.ndarray, spacing_mm: Sequence[float]
-) -> tuple[jax.Array, ...]:
-    """Per axis: (C, faces) harmonic mean of the diffusivity / h², 0 where either side is not tissue."""
-    faces = []
-    for axis in range(3):
-        per_clone = []
-        low, high = [slice(None)] * 3, [slice(None)] * 3
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        for clone in clones:
-            value = np.asarray(clone.diffusivity, float)
-            value = np.broadcast_to(value[axis] if value.ndim == 4 else value, tissue.shape)
-            a, b = value[tuple(low)], value[tuple(high)]
-            mean = np.divide(2 * a * b, a + b, out=np.zeros_like(a), where=(a + b) > 0)
-            per_clone.append(mean * (tissue[tuple(low)] & tissue[tuple(high)]))
-        faces.append(jnp.asarray(np.stack(per_clone) / float(spacing_mm[axis]) ** 2))
-    return tuple(faces)
 
 
 def _check(
