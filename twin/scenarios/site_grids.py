@@ -84,7 +84,7 @@ _SARCOMA_AXES: tuple[tuple, ...] = (
     ((0.0, 0), (50.0, 1), (50.0, 2), (75.0, 1), (75.0, 2), (75.0, 3)),  # drug mg/m², cycles
     (None, 14.0, 21.0, 28.0, 35.0, 42.0, 49.0, 56.0),  # surgery after radiotherapy, days
 )
-_SITE_AXES = {
+SITE_AXES = {
     "soft_tissue_sarcoma": ("doxorubicin", 21.0, 10.0, _SARCOMA_AXES),
     "generic": ("doxorubicin", 21.0, 10.0, _SARCOMA_AXES),
     "glioma": (
@@ -119,7 +119,7 @@ _TOTAL_RANGE_GY = (25.0, 60.0)
 
 def _site_recipes(site: str) -> Iterator[Recipe]:
     """An endless, even walk over the axes of a site."""
-    drug, interval_days, margin_mm, axes = _SITE_AXES[site]
+    drug, interval_days, margin_mm, axes = SITE_AXES[site]
     days_per_cycle = 5 if drug == "temozolomide" else 1
     dimension = len(axes) + 1
     # phi solves phi^(dimension + 1) = phi + 1; its powers give the sequence's steps.
