@@ -91,8 +91,7 @@ class Patient:
             raise TwinError("the patient has no visits", where=f"patient {self.id}")
         visits = tuple(sorted(self.visits, key=lambda visit: visit.time_days))
         object.__setattr__(self, "visits", visits)
-        for earlier, later in zip(visits, visits[1:], strict=False):
-            check_distinct(earlier, later)
+        check_distinct(visits)
         _check_shape(self.tissue, self.grid, "tissue")
         for name, fraction in self.tissues.items():
             _check_shape(fraction, self.grid, f"tissues.{name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,16 +36,25 @@ class Visit:
         return f"Visit({self.name}, day {self.time_days:g}{note}: {held or 'nothing'})"
 
 
-def check_distinct(earlier: Visit, later: Visit) -> None:
+def check_distinct(visits: Sequence[Visit]) -> None:
     """Raise a TwinError if two visits share their time or their name."""
-    if later.time_days == earlier.time_days:
-        raise TwinError(
-            f"visits {earlier.name} and {later.name} are at the same time",
-            where="visits",
-            expected="one visit per time",
-            got=f"both on day {later.time_days:g}",
-            fix="Merge them, or give their hours",
-        )
+    for number, later in enumerate(visits):
+        for earlier in visits[:number]:
+            if later.time_days == earlier.time_days:
+                raise TwinError(
+                    f"visits {earlier.name} and {later.name} are at the same time",
+                    where="visits",
+                    expected="one visit per time",
+                    got=f"both on day {later.time_days:g}",
+                    fix="Merge them, or give their hours",
+                )
+            if later.name == earlier.name:
+                raise TwinError(
+                    f"two visits are named {later.name}",
+                    where="visits",
+                    got=f"on day {earlier.time_days:g} and on day {later.time_days:g}",
+                    fix="Give each visit a name of its own",
+                )
 
 
 def check_same_grid(grid: Grid, frame: Grid, where: str) -> None:

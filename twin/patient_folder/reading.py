@@ -270,10 +270,8 @@ def _check_inside(mask: np.ndarray, tissue: np.ndarray | None) -> None:
 
 def _check_visits(visits: list[Visit], entry: PatientFile, problems: Problems) -> None:
     """Distinct times and names, a mask somewhere, plausible values inside the tumor."""
-    for later_number, later in enumerate(visits):
-        for earlier in visits[:later_number]:
-            with problems.at(FILE):
-                check_distinct(earlier, later)
+    with problems.at(FILE):
+        check_distinct(visits)
     if not any(visit.masks for visit in entry.visits):
         problems.add(
             TwinError(

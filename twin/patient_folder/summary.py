@@ -66,18 +66,23 @@ def describe_treatments(schedule: Schedule) -> str:
     if schedule.fractions:
         first, last = schedule.fractions[0].time_days, schedule.fractions[-1].time_days
         parts.append(
-            f"{len(schedule.fractions)} fractions, {schedule.total_dose_gy:g} Gy in all, "
-            f"day {first:g} to {last:g}"
+            f"{counted(len(schedule.fractions), 'fraction')}, "
+            f"{schedule.total_dose_gy:g} Gy in all, day {first:g} to {last:g}"
         )
     for drug in schedule.drugs:
         doses = [dose for dose in schedule.drug_doses if dose.drug == drug]
         total = sum(dose.dose_mg for dose in doses)
-        parts.append(f"{drug}: {len(doses)} doses, {total:g} mg in all")
+        parts.append(f"{drug}: {counted(len(doses), 'dose')}, {total:g} mg in all")
     parts += [
         f"surgery on day {surgery.time_days:g} with a margin of {surgery.margin_mm:g} mm"
         for surgery in schedule.surgeries
     ]
     return "; ".join(parts) or "none given"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun in the right number."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def limits(patient: Patient) -> list[Finding]:
