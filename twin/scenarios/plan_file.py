@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from twin.errors import TwinError
 from twin.patient import Patient
 from twin.scenarios.courses import HOURS_BETWEEN_FRACTIONS, MAX_FRACTIONS_PER_DAY, dated_fractions
-from twin.scenarios.plan_set import Plan, PlanSet, schedule_key
+from twin.scenarios.plan_set import Plan, PlanSet, unique_names
 from twin.scenarios.plans import (
     FOLLOW_UP_DAYS,
     chemotherapy,
@@ -155,7 +154,7 @@ def load_plans(path: str | Path, patient: Patient, decision_day: float) -> PlanS
         standard = standard_of_care(
             patient.site, decision_day, patient.body_surface_m2, first_weekday=first_weekday
         )
-        plans = _renamed([*explicit, *generated, standard], len(explicit))
+        plans = unique_names([*explicit, *generated, standard])
         horizon = content.horizon_days
         if horizon is None:
             horizon = max(p.schedule.end_days for p in plans) - decision_day + FOLLOW_UP_DAYS
@@ -302,16 +301,3 @@ def _grid_plans(
 
 def _axis(value: float | list[float] | _Range) -> Any:
     return (value.low, value.high) if isinstance(value, _Range) else value
-
-
-def _renamed(plans: list[Plan], explicit: int) -> list[Plan]:
-    """Generated plans give way where an explicit plan already has their name."""
-    taken = Counter(plan.name for plan in plans[:explicit])
-    keys = {plan.name: schedule_key(plan.schedule) for plan in plans[:explicit]}
-    result = plans[:explicit]
-    for plan in plans[explicit:]:
-        name = plan.name
-        if taken[name] and keys[name] != schedule_key(plan.schedule):
-            name = f"{name} (generated)"
-        result.append(Plan(name, plan.schedule, plan.standard_of_care, plan.tags, plan.recipe))
-    return result

@@ -175,6 +175,19 @@ def schedule_key(schedule: Schedule) -> tuple:
     )
 
 
+def unique_names(plans: Sequence[Plan]) -> list[Plan]:
+    """The plans, later ones numbered where a different plan has their name already."""
+    keys: dict[str, tuple] = {}
+    named: list[Plan] = []
+    for plan in plans:
+        key, name, number = schedule_key(plan.schedule), plan.name, 1
+        while keys.setdefault(name, key) != key:
+            number += 1
+            name = f"{plan.name} ({number})"
+        named.append(plan if name == plan.name else replace(plan, name=name))
+    return named
+
+
 def _merged(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     """Keeps the first of identical plans; it is standard of care if one of them is."""
     kept: dict[tuple, Plan] = {}

@@ -22,7 +22,7 @@ from twin.scenarios.axes import (
     surgery_timings,
 )
 from twin.scenarios.courses import NotDeliverable, Recipe, check_range
-from twin.scenarios.plan_set import Plan, PlanSet, schedule_key
+from twin.scenarios.plan_set import Plan, PlanSet, schedule_key, unique_names
 from twin.scenarios.site_grids import default_plans
 from twin.scenarios.standard_of_care import SITES, standard_of_care
 
@@ -252,24 +252,11 @@ def _plan_set(
             fix="Widen the axes that this constraint concerns.",
         )
     standard = standard_of_care(site, decision_day, body_surface_m2, first_weekday=first_weekday)
-    named = _unique_names([*plans.values(), standard])
+    named = unique_names([*plans.values(), standard])
     if horizon_days is None:
         last = max(p.schedule.end_days for p in named if p.schedule)
         horizon_days = math.ceil(last - decision_day + FOLLOW_UP_DAYS)
     return PlanSet(tuple(named), horizon_days, decision_day, tuple(delivered))
-
-
-def _unique_names(plans: Sequence[Plan]) -> list[Plan]:
-    """Names that rounding made equal get a number."""
-    seen: Counter = Counter()
-    named = []
-    for plan in plans:
-        seen[plan.name] += 1
-        if seen[plan.name] > 1 and not plan.standard_of_care:
-            name = f"{plan.name} ({seen[plan.name]})"
-            plan = Plan(name, plan.schedule, plan.standard_of_care, plan.tags, plan.recipe)
-        named.append(plan)
-    return named
 
 
 def _joined(parts: Sequence[Recipe]) -> Recipe:

@@ -280,7 +280,7 @@ def _progression_free_days(outcomes: Outcomes, fresh: Outcomes | None) -> dict[i
     for source in (outcomes, fresh):
         if source is None:
             continue
-        horizon = float(np.max(source.progression_days))
+        horizon = float(np.nanmax(source.progression_days))
         for name, days, status in zip(
             source.names, source.progression_days, source.status, strict=True
         ):

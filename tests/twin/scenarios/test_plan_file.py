@@ -93,6 +93,14 @@ def test_ranges_of_total_dose_are_taken_in_whole_fractions(tmp_path, patient):
     assert totals == {30.0, 32.5, 50.0}
 
 
+def test_generated_plans_give_way_to_the_names_of_explicit_ones(tmp_path, patient):
+    plans = load(
+        tmp_path, EXPLICIT.replace("five times six", "50 Gy / 25 fx, surgery +35 d"), patient
+    )
+    assert plans.names == ("50 Gy / 25 fx, surgery +35 d", "50 Gy / 25 fx, surgery +35 d (2)")
+    assert [p.standard_of_care for p in plans] == [False, True]
+
+
 def test_without_a_horizon_it_ends_two_months_past_the_last_event(tmp_path, patient):
     plans = load(tmp_path, EXPLICIT.replace("horizon_days: 180", ""), patient)
     last = max(p.schedule.end_days for p in plans)

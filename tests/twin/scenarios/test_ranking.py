@@ -153,11 +153,13 @@ def test_failed_draws_and_failing_plans_are_left_out_and_named():
     status[0, 5] = 2
     burden = spread(1, 0, -1)
     burden[status != 0] = np.nan
-    ranking = ranked(outcomes_of(burden, plans=PLANS, status=status))
+    days = np.where(status == 0, 180.0, np.nan)
+    ranking = ranked(outcomes_of(burden, plans=PLANS, status=status, progression_days=days))
     assert names(ranking) == ["40 Gy", "20 Gy"]
     assert "1 plans failed in more than 10 % of draws and are left out (60 Gy)" in ranking.note
     assert "1 of 40 draws failed" in ranking.note
     assert ranking.draws == 39
+    assert [row.progression_free_mean_days for row in ranking.rows] == [180.0, 180.0]
 
 
 def test_a_sweep_without_a_good_draw_is_refused():
