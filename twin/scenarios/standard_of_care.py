@@ -1,10 +1,11 @@
 """What guidelines would give at each site: the reference that every comparison needs.
 
-Sarcoma: 50 Gy in 25 fractions, resection 4-8 weeks later (O'Sullivan 2002, doi
-10.1016/S0140-6736(02)09292-9). Glioma: 60 Gy in 30 fractions with temozolomide 75 mg/m² daily,
-then 150-200 mg/m² on days 1-5 of six 28-day cycles (Stupp 2005, doi 10.1056/NEJMoa043330).
-Breast: doxorubicin 60 and cyclophosphamide 600 mg/m² every 3 weeks for four cycles, then paclitaxel
-80 mg/m² weekly for twelve, then resection. Anything else: 50 Gy in 25 fractions.
+Sarcoma: 50 Gy in 25 fractions (O'Sullivan 2002, doi 10.1016/S0140-6736(02)09292-9), resection
+with 10 mm margin 5 weeks later (4-8 weeks are customary; delay and margin assumed). Glioma: 60 Gy
+in 30 fractions with temozolomide 75 mg/m² daily, then 150-200 mg/m² on days 1-5 of six 28-day
+cycles (Stupp 2005, doi 10.1056/NEJMoa043330). Breast, assumed: doxorubicin 60 and cyclophosphamide
+600 mg/m² every 3 weeks for four cycles, paclitaxel 80 mg/m² weekly for twelve, resection with 5 mm
+margin 4 weeks later. Anything else, assumed: 50 Gy in 25 fractions.
 """
 
 from __future__ import annotations
