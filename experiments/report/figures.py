@@ -34,6 +34,7 @@ def burden_figure(material: Material, quantity: str) -> Figure:
     traces += _observations(material, quantity)
     layout = _layout("days since the first visit", title)
     layout["shapes"] = [_vertical(material.posterior.decision_day)]
+    layout["yaxis"] |= {"rangemode": "tozero"}
     layout["shapes"] += [
         _rug(item.time_days) for item in material.patient.treatments.fractions
     ]
@@ -52,8 +53,7 @@ def plan_figure(material: Material) -> Figure:
     for row, color, label in rows:
         draws = np.asarray(outcomes.viable_ml[row.index])
         draws = draws[np.asarray(outcomes.status[row.index]) == 0]
-        name = f"{label}: {material.plan_name(row)}"
-        traces += band(outcomes.times_days, np.maximum(draws, 1e-6), color, name, inner=False)
+        traces += band(outcomes.times_days, np.maximum(draws, 1e-6), color, label, inner=False)
     layout = _layout("days since the first visit", "Viable burden (mL at capacity)")
     layout["yaxis"] |= {"type": "log", "exponentformat": "power"}
     layout["shapes"] = [_vertical(material.posterior.decision_day)]
@@ -88,7 +88,7 @@ def pareto_figure(material: Material) -> Figure:
     ]
     if material.best is not None:
         traces.append(
-            _points(material, [material.best], "best-ranked", _ringed(BLUE, 13, "star"))
+            _points(material, [material.best], "best-ranked", _ringed(BLUE, 17, "star"))
         )
     loss = f"Expected log₁₀ of {material.names.objective(ranking.objective)} (mL)"
     layout = _layout("Worst toxicity (1 = at the limit of an organ or drug)", loss)
@@ -147,32 +147,33 @@ def _observations(material: Material, quantity: str) -> list[dict[str, Any]]:
     assert material.forecast is not None
     traces = []
     looks = [
-        (False, "fitted", {"color": BLACK, "size": 9, "symbol": "circle"}),
-        (True, "held out", _ringed(VERMILION, 12, "diamond-open", width=2.5)),
+        (False, False, "fitted", _ringed(BLACK, 10, "circle")),
+        (False, True, "fitted", {"color": GRAY, "size": 10, "line": {"color": BLACK, "width": 2}}),
+        (True, False, "held out", _ringed(VERMILION, 12, "diamond-open", width=2.5)),
+        (True, True, "held out", _ringed(VERMILION, 12, "diamond-open-dot", width=2.5)),
     ]
-    for held_out, label, marker in looks:
-        for simulated in (False, True):
-            seen = [
-                item
-                for item in material.forecast.visits
-                if item.held_out == held_out
-                and material.simulated(item.name) == simulated
-                and getattr(item, field) is not None
-            ]
-            if seen:
-                suffix = ", simulated visit" if simulated else ""
-                traces.append(
-                    {
-                        "x": [item.time_days for item in seen],
-                        "y": [getattr(item, field) for item in seen],
-                        "text": [plain(material.names.visit(item.name)) for item in seen],
-                        "mode": "markers",
-                        "name": f"{label}{suffix}",
-                        "marker": marker,
-                        "hovertemplate": "%{text}, day %{x:.1f}: %{y:.3g} mL"
-                        f"<extra>{label}{suffix}</extra>",
-                    }
-                )
+    for held_out, simulated, label, marker in looks:
+        seen = [
+            item
+            for item in material.forecast.visits
+            if item.held_out == held_out
+            and material.simulated(item.name) == simulated
+            and getattr(item, field) is not None
+        ]
+        name = f"{label}, simulated visit" if simulated else label
+        if seen:
+            traces.append(
+                {
+                    "x": [item.time_days for item in seen],
+                    "y": [getattr(item, field) for item in seen],
+                    "text": [plain(material.names.visit(item.name)) for item in seen],
+                    "mode": "markers",
+                    "name": name,
+                    "marker": marker,
+                    "hovertemplate": "%{text}, day %{x:.1f}: %{y:.3g} mL"
+                    f"<extra>{name}</extra>",
+                }
+            )
     return traces
 
 
@@ -200,7 +201,7 @@ def _points(material: Material, rows, name: str, marker: dict, **extra: Any) -> 
 
 
 def _ringed(color: str, size: int, symbol: str, width: float = 1.5) -> dict[str, Any]:
-    edge = color if symbol.endswith("open") else "#FFFFFF"
+    edge = color if "open" in symbol else "#FFFFFF"
     return {"color": color, "size": size, "symbol": symbol, "line": {"color": edge, "width": width}}
 
 

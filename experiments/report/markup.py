@@ -3,7 +3,7 @@
 import html
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 
@@ -52,6 +52,7 @@ def table(
     *,
     caption: object = "",
     class_: str = "",
+    right: Container[int] = (),
 ) -> Markup:
     """A table that scrolls sideways on narrow windows.
 
@@ -60,12 +61,19 @@ def table(
         rows: cells of each row, or the finished HTML of a row.
         caption: what is shown, with units.
         class_: extra CSS classes.
+        right: columns of numbers, whose titles are set flush right.
     """
     body = [
         row if isinstance(row, Markup) else element("tr", *(cell(value) for value in row))
         for row in rows
     ]
-    titles = element("tr", *(element("th", title, scope="col") for title in head))
+    titles = element(
+        "tr",
+        *(
+            element("th", title, scope="col", class_="number" if index in right else None)
+            for index, title in enumerate(head)
+        ),
+    )
     content = element("table", element("thead", titles), element("tbody", *body), class_=class_)
     box = element("div", content, class_="scroll", tabindex="0")
     return element("figure", box, element("figcaption", caption) if caption else "")

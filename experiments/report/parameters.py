@@ -15,6 +15,7 @@ from experiments.report.markup import (
 )
 from experiments.report.material import Material
 from experiments.report.names import DOI
+from twin.models.priors import growth_priors, radiotherapy_priors
 
 SCORES = {
     "ccc": ("Concordance of cell-fraction maps (CCC)", "higher is better", True),
@@ -28,7 +29,7 @@ SCORES = {
     "burden_width_90": ("Cell burden, width of the 90 % interval (mL)", "narrower is sharper", False),
     "visible_width_90": ("Visible volume, width of the 90 % interval (mL)", "narrower is sharper", False),
 }
-RIVALS = {"_prior": "prior only", "_no_change": "no change", "_exponential": "exponential"}
+RIVALS = {"_prior": "Prior only", "_no_change": "No change", "_exponential": "Exponential"}
 
 
 def parameter_table(material: Material) -> Markup:
@@ -42,7 +43,7 @@ def parameter_table(material: Material) -> Markup:
         rows.append(
             element(
                 "tr",
-                element("th", element("code", names.parameter(row["name"])), scope="row"),
+                element("th", _name(names.parameter(row["name"]), _description(material, row)), scope="row"),
                 cell(unit or "–"),
                 cell(number(row["point"]), class_="number"),
                 cell(span_text(row["low"], row["high"]), class_="number"),
@@ -50,8 +51,8 @@ def parameter_table(material: Material) -> Markup:
                     join([names.prior(prior), element("br"), _interval(row)]),
                     class_="small",
                 ),
-                cell(_contraction(float(row["contraction"]))),
-                cell(_verdict(bool(row["determined"]))),
+                cell(_contraction(row["contraction"])),
+                cell(_verdict(row["determined"])),
                 cell(
                     join([names.origin(str(row["provenance"])), element("br"), _source(citation)]),
                     class_="small",
@@ -65,7 +66,7 @@ def parameter_table(material: Material) -> Markup:
         "standard deviation (on the prior's own normal scale): 0 % means that the scans added "
         "nothing, 100 % that they fix the value."
     )
-    return join([table(head, rows, caption=caption, class_="wide"), _noise(material)])
+    return join([table(head, rows, caption=caption, class_="wide", right=(2, 3)), _noise(material)])
 
 
 def score_table(material: Material) -> Markup:
@@ -79,21 +80,21 @@ def score_table(material: Material) -> Markup:
         simulated = " (simulated visit)" if material.simulated(visit.name) else ""
         title = f"{material.names.visit(visit.name)}, day {visit.time_days:.4g}{simulated}"
         rows.append(
-            element("tr", element("th", title, colspan=6, scope="rowgroup"), class_="group")
+            element("tr", element("th", title, colspan=5, scope="rowgroup"), class_="group")
         )
         rows += [
             _score_row(visit.scores, name) for name in SCORES if _known(visit.scores, name)
         ]
     if not rows:
         return paragraph("No visit was held out, so the forecast could not be scored.")
-    head = ["Score", "", "Forecast", *RIVALS.values()]
+    head = ["Score", "Forecast", *RIVALS.values()]
     caption = (
         "Scores on visits that were not fitted; the best value of each row is bold. CRPS is the "
         "continuous ranked probability score of the predictive distribution. “No change” repeats "
         "the last fitted visit, “exponential” extrapolates the fitted visits, “prior only” is the "
         "same model without this patient's scans."
     )
-    return table(head, rows, caption=caption)
+    return table(head, rows, caption=caption, right=range(1, 5))
 
 
 def _known(scores: dict[str, float], name: str) -> bool:
@@ -114,7 +115,8 @@ def _score_row(scores: dict[str, float], name: str) -> Markup:
         if ranked and value == best:
             shown = element("strong", shown)
         cells.append(element("td", shown, class_="number"))
-    return element("tr", element("td", label), element("td", direction, class_="small"), *cells)
+    note = element("span", direction, class_="small block")
+    return element("tr", element("td", label, note), *cells)
 
 
 def _noise(material: Material) -> Markup:
@@ -144,8 +146,22 @@ def _interval(row: dict) -> Markup:
     return escape(f"90 %: {span_text(row['prior_low'], row['prior_high'])}")
 
 
-def _contraction(value: float) -> Markup:
-    if not math.isfinite(value):
+def _name(name: str, description: str) -> Markup:
+    """The name, which may break after an underscore, and what it means."""
+    parts = join(name.split("_"), Markup("_<wbr>"))
+    return join([element("code", parts, class_="name"), element("span", description, class_="small block")])
+
+
+def _description(material: Material, row: dict) -> str:
+    """The description; in a shareable report the package's own words or none."""
+    if not material.shareable:
+        return str(row.get("description", ""))
+    known = (*growth_priors("generic"), *radiotherapy_priors("generic"))
+    return next((p.description for p in known if p.name == row["name"]), "")
+
+
+def _contraction(value: float | None) -> Markup:
+    if value is None or not math.isfinite(value):
         return Markup("–")
     percent = min(max(100 * value, 0.0), 100.0)
     fill = element("span", style=f"width:{percent:.0f}%", class_="fill")
@@ -153,7 +169,9 @@ def _contraction(value: float) -> Markup:
     return join([bar, element("span", f"{100 * value:.0f} %", class_="bar-text")])
 
 
-def _verdict(determined: bool) -> Markup:
+def _verdict(determined: bool | None) -> Markup:
+    if determined is None:
+        return element("span", "fixed", class_="tag plain")
     if determined:
         return element("span", "determined", class_="tag yes")
     return element("span", "rests on prior", class_="tag no")

@@ -22,6 +22,7 @@ def plan_table(material: Material) -> Markup:
         head.append(f"EQD2 {material.names.organ(organ.name)} (Gy{limit})")
     head += [f"{material.names.drug(drug)} (mg/m²)" for drug in drugs]
     head += ["Days without progression", "Better than next", "Share on priors"]
+    columns = [index for index in range(len(head)) if index != 1]
     ranked = list(enumerate(ranking.rows, start=1))
     shown = ranked[:SHOWN]
     sizes = {row.group: 0 for row in ranking.rows}
@@ -44,11 +45,11 @@ def plan_table(material: Material) -> Markup:
         "end at the horizon. “Better than next” is the probability that a plan beats the one below "
         "it. Share on priors is the part of a plan's place that the scans do not determine."
     )
-    return join([table(head, rows, caption=caption, class_="wide plans"), _note(material)])
+    return join([table(head, rows, caption=caption, class_="wide plans", right=columns), _note(material)])
 
 
 def _heading(group: int, size: int, width: int) -> Markup:
-    text = f"Group {group + 1}"
+    text = f"Group {group}"
     if size > 1:
         text += f": {size} plans undetermined among each other (the data cannot order them)"
     else:

@@ -22,7 +22,7 @@ var oncotwinSlices = (function () {
     while (anchors[i][0] < level) i += 1;
     const [a, b] = [anchors[i - 1], anchors[i]];
     const share = (level - a[0]) / (b[0] - a[0]);
-    return [1, 2, 3].map((c) => a[c] + share * (b[c] - a[c]));
+    return [1, 2, 3, 4].map((c) => a[c] + share * (b[c] - a[c]));
   }
 
   function paint(canvas, plane, index, layers) {
@@ -45,9 +45,10 @@ var oncotwinSlices = (function () {
       for (let x = 0; x < w; x += 1) {
         const k = at(x, y);
         let rgb = [0, 0, 0].fill(layers.base.data[k]);
-        if (layers.overlay && layers.overlay.data[k] > 10) {
+        if (layers.overlay && layers.overlay.data[k] > 0) {
           const over = color(layers.map, layers.overlay.data[k]);
-          rgb = rgb.map((v, c) => v * (1 - layers.opacity) + over[c] * layers.opacity);
+          const share = (layers.opacity * over[3]) / 255;
+          rgb = rgb.map((v, c) => v * (1 - share) + over[c] * share);
         }
         small.data.set([...rgb, 255], 4 * (x + w * y));
       }
@@ -63,8 +64,6 @@ var oncotwinSlices = (function () {
     const inside = (x, y) =>
       x >= 0 && y >= 0 && x < w && y < h && layers.outline.data[at(x, y)] > 0;
     const dy = high / h;
-    pen.strokeStyle = "#ff9d2e";
-    pen.lineWidth = 2;
     pen.beginPath();
     for (let y = 0; y <= h; y += 1) {
       for (let x = 0; x <= w; x += 1) {
@@ -78,7 +77,11 @@ var oncotwinSlices = (function () {
         }
       }
     }
-    pen.stroke();
+    for (const [style, width] of [["#000", 4], ["#ff9d2e", 2]]) {
+      pen.strokeStyle = style;
+      pen.lineWidth = width;
+      pen.stroke();
+    }
   }
 
   function element(tag, parent, className, text) {

@@ -1,6 +1,6 @@
 """Head of the report: what it is, the result in plain words, and what may not be concluded."""
 
-from experiments.report.markup import Markup, bullets, element, join, number, paragraph, span_text
+from experiments.report.markup import Markup, bullets, element, escape, join, number, paragraph
 from experiments.report.material import Material, describe_plan
 from twin.scenarios.ranking import RankedPlan
 
@@ -49,54 +49,52 @@ def _ranking_found(material: Material) -> list[Markup]:
     ranking, best, standard = material.ranking, material.best, material.standard
     if ranking is None or best is None:
         return [Markup("No plans have been ranked yet.")]
-    what = material.names.objective(ranking.objective)
+    loss = _loss(best, ranking.objective)
+    where = "within every dose limit" if best.feasible else "although it exceeds a dose limit"
     lines = [
         join(
             [
                 f"Of {len(ranking.rows)} simulated plans, ",
                 element("strong", material.plan_name(best)),
-                f" ({describe_plan(best.plan, material.names)}) has the lowest expected {what}",
-                " among those within every dose limit"
-                if best.feasible
-                else "; no plan keeps every limit",
-                f": {_loss(best)}, worst toxicity {number(best.toxicity, 2)} of its limit.",
+                f" ({describe_plan(best.plan, material.names)}) comes first {where}. ",
+                f"Expected {material.names.objective(ranking.objective)}: ",
+                loss,
+                f"; its worst dose is {100 * best.toxicity:.0f} % of a limit.",
             ]
         )
     ]
     if standard is not None:
         lines.append(_against_standard(material, best, standard))
-    peers = [row for row in ranking.rows if row.group == best.group]
-    if len(peers) > 1:
-        others = "both" if len(peers) == 2 else f"all {len(peers)}"
-        lines.append(
-            join(
-                [
-                    element("strong", f"{len(peers)} plans are undetermined among each other"),
-                    f" at the top: the data cannot say which of them is better, so {others} count "
-                    "as equally good here.",
-                ]
-            )
-        )
+    peers = sum(row.group == best.group for row in ranking.rows)
+    if peers > 1:
+        bold = element("strong", f"{peers} plans are undetermined among each other")
+        text = " at the top: the data cannot say which of them is better."
+        lines.append(join([bold, text]))
+    over = sum(not row.feasible for row in ranking.rows)
+    if over:
+        lines.append(escape(f"{over} plans exceed the limit of an organ or a drug."))
     return lines
 
 
 def _against_standard(material: Material, best: RankedPlan, standard: RankedPlan) -> Markup:
     assert material.ranking is not None
-    rank = material.ranking.rows.index(standard) + 1
-    head = f"The standard of care ({describe_plan(standard.plan, material.names)}) ranks {rank} of "
-    head += f"{len(material.ranking.rows)}: {_loss(standard)}, toxicity "
-    head += f"{number(standard.toxicity, 2)} of the limit. "
+    ranking = material.ranking
+    place = ranking.rows.index(standard) + 1
+    head = f"The standard of care ({describe_plan(standard.plan, material.names)}) ranks {place} "
+    head += f"of {len(ranking.rows)}: "
+    tail = f"; its worst dose is {100 * standard.toxicity:.0f} % of a limit. "
     if standard is best:
         verdict = "No simulated plan within the limits does better."
     elif standard.group == best.group:
-        verdict = "The data cannot tell it apart from the best-ranked plan."
+        verdict = "The data cannot tell it apart from the first plan."
     else:
-        ratio = 10 ** (standard.expected - best.expected)
-        verdict = (
-            "In the model the best-ranked plan leaves "
-            f"{number(ratio, 2)} times less, under the assumptions stated below."
-        )
-    return join([head, element("strong", verdict)])
+        verdict = "In the model the first plan does better on average"
+        if ranking.objective != "progression_days":
+            factor = number(10 ** (standard.expected - best.expected), 2)
+            verdict = f"In the model the first plan leaves {factor} times less burden "
+            verdict += "(geometric mean)"
+        verdict += ", under the assumptions listed here."
+    return join([head, _loss(standard, ranking.objective), tail, element("strong", verdict)])
 
 
 def _data_found(material: Material) -> list[Markup]:
@@ -111,7 +109,7 @@ def _data_found(material: Material) -> list[Markup]:
             join(
                 [
                     element("strong", share),
-                    " of the best-ranked plan's place in the ranking rests on priors rather than "
+                    " of the first plan's place in the ranking rests on priors rather than "
                     "on this patient's scans.",
                 ]
             )
@@ -160,8 +158,15 @@ def _limits(material: Material) -> list[str]:
     return limits
 
 
-def _loss(row: RankedPlan) -> str:
+def _loss(row: RankedPlan, objective: str) -> Markup:
+    """Expected loss with its interval, in mL (or days, where days are ranked)."""
     low, high = row.interval
-    return f"10^{number(row.expected, 2)} mL (90 % interval 10^{span_text(low, high, 2)})".replace(
-        " to ", " to 10^"
-    )
+    if objective == "progression_days":
+        days = f"{-row.expected:.0f} days (90 % interval {-high:.0f} to {-low:.0f})"
+        return Markup(days)
+    shown = [_power(value) for value in (row.expected, low, high)]
+    return join([shown[0], " mL (90 % interval ", shown[1], " to ", shown[2], " mL)"])
+
+
+def _power(logarithm: float) -> Markup:
+    return join(["10", element("sup", f"{logarithm:.1f}".replace("-", "−"))])

@@ -69,10 +69,10 @@ def _lanes(material: Material) -> list[tuple[str, list[tuple[str, float, str]]]]
         lanes.append((f"{names.drug(drug)} given", marks))
     if given.surgeries:
         lanes.append(("Surgery given", _surgeries(given)))
-    rows = [("Standard of care", material.standard), ("Best-ranked plan", material.best)]
+    rows = [("Plan: standard of care", material.standard), ("Plan: best-ranked", material.best)]
     for title, row in rows:
         if row is not None:
-            lanes.append((f"{title}: plan", _plan(row.plan.schedule, names.drug)))
+            lanes.append((title, _plan(row.plan.schedule, names.drug)))
     return lanes
 
 

@@ -80,7 +80,8 @@
       const field = form.elements[name];
       (field.length ? field[0] : field).closest("fieldset").hidden = true;
     }
-    status.textContent = "This browser has no WebGL2: plain slices are shown, without the 3-D view.";
+    status.textContent = 
+      "This browser has no WebGL2: plain slices with sliders are shown, without the 3-D view.";
     const views = oncotwinSlices.build(box);
     const images = new Map();
     const load = async (volume) => {
@@ -104,19 +105,48 @@
     };
   }
 
+  // niivue draws the rim of a mask one screen pixel wide and below the overlay: the same shader
+  // with a wider rim on top, and a dark line inside it that sets it off from any color.
+  function thickenOutline(nv) {
+    const program = nv.sliceMMShader && nv.sliceMMShader.program;
+    if (!program) return;
+    const step = (2.2 * window.devicePixelRatio).toFixed(2);
+    const rim =
+      "vec3 sx = " + step + " * offsetX; vec3 sy = " + step + " * offsetY;" +
+      "bool near = false; bool far = false;" +
+      "for (float s = -1.0; s < 1.5; s += 2.0) {" +
+      "near = near || texture(drawing, texPos + s * sx).r != drawV" +
+      " || texture(drawing, texPos + s * sy).r != drawV;" +
+      "far = far || texture(drawing, texPos + 1.5 * s * sx).r != drawV" +
+      " || texture(drawing, texPos + 1.5 * s * sy).r != drawV; }" +
+      "if (near || far) { dcolor.a = drawRimOpacity;" +
+      "if (!near) dcolor.rgb = vec3(0.0); ocolor = dcolor; }";
+    const old = /if \(L != drawV[^;]*;/;
+    for (const shader of nv.gl.getAttachedShaders(program)) {
+      const source = nv.gl.getShaderSource(shader);
+      if (old.test(source)) nv.setCustomSliceShader(source.replace(old, rim));
+    }
+  }
+
   async function startNiivue() {
     const nv = new niivue.Niivue({
       backColor: [0, 0, 0, 1],
-      crosshairColor: [0.55, 0.75, 0.9, 0.6],
-      crosshairWidth: 0.6,
+      crosshairColor: [0.6, 0.8, 0.95, 0.55],
+      crosshairWidth: 0.15,
+      crosshairWidthUnit: "percent",
+      crosshairGap: 5,
       fontColor: [1, 1, 1, 1],
       isRadiologicalConvention: true,
       isOrientationTextVisible: true,
+      showAllOrientationMarkers: true,
+      multiplanarLayout: niivue.MULTIPLANAR_TYPE.GRID,
       dragAndDropEnabled: false,
       isAlphaClipDark: false,
       multiplanarShowRender: niivue.SHOW_RENDER.ALWAYS,
       multiplanarForceRender: true,
       tileMargin: 6,
+      isClipAllVolumes: true,
+      clipPlaneColor: [0, 0, 0, 0],
       sagittalNoseLeft: true,
       logLevel: "silent",
       show3Dcrosshair: false,
@@ -126,13 +156,15 @@
     await nv.attachToCanvas(canvas, false);
     for (const [name, anchors] of Object.entries(carried.maps)) {
       nv.addColormap("oncotwin-" + name, {
-        R: [anchors[0][1], ...anchors.map((a) => a[1])],
-        G: [anchors[0][2], ...anchors.map((a) => a[2])],
-        B: [anchors[0][3], ...anchors.map((a) => a[3])],
-        A: [0, 255, ...anchors.slice(1).map(() => 255)],
-        I: [0, 10, ...anchors.slice(1).map((a) => a[0])],
+        R: anchors.map((a) => a[1]),
+        G: anchors.map((a) => a[2]),
+        B: anchors.map((a) => a[3]),
+        A: anchors.map((a) => a[4]),
+        I: anchors.map((a) => a[0]),
       });
     }
+    nv.setRenderAzimuthElevation(150, 18);
+    thickenOutline(nv);
     const images = new Map();
     const load = async (volume, colormap, opacity) => {
       if (!images.has(volume.key)) {
@@ -151,6 +183,7 @@
       return image;
     };
     const start = (await center()).share;
+    form.elements.clip.value = Math.round(100 * (1 - start[1]));
     let first = true;
     let shown = "";
     return async (view) => {
@@ -160,8 +193,11 @@
         nv.closeDrawing();
         while (nv.volumes.length) nv.removeVolume(nv.volumes[nv.volumes.length - 1]);
         nv.addVolume(await load(view.base, "gray", 1));
-        if (view.overlay) {
-          nv.addVolume(await load(view.overlay, "oncotwin-" + view.overlay.kind, view.opacity));
+        // without an overlay niivue would go on rendering the last one: an invisible one instead
+        const over = view.overlay || volumes.find((volume) => volume.kind === "mean");
+        if (over) {
+          const opacity = view.overlay ? view.opacity : 0;
+          nv.addVolume(await load(over, "oncotwin-" + over.kind, opacity));
         }
         if (view.outline) {
           nv.loadDrawing(await load(view.outline, "gray", 1));

@@ -8,10 +8,31 @@ from experiments.report.material import Material
 from experiments.report.volumes import Volume
 
 MAPS: dict[str, list[list[int]]] = {
-    # position 0..255, red, green, blue; anchors of viridis, inferno and cividis
-    "mean": [[0, 68, 1, 84], [64, 49, 104, 142], [192, 53, 183, 121], [255, 253, 231, 37]],
-    "sd": [[0, 40, 10, 70], [64, 120, 28, 109], [192, 237, 105, 37], [255, 252, 255, 164]],
-    "probability": [[0, 0, 32, 76], [64, 60, 77, 110], [192, 186, 170, 112], [255, 255, 233, 69]],
+    # level 0..255, red, green, blue, opacity 0..255; after viridis, inferno and cividis
+    "mean": [
+        [0, 68, 1, 84, 0],
+        [8, 67, 14, 91, 0],
+        [48, 53, 80, 131, 255],
+        [128, 33, 145, 140, 255],
+        [192, 68, 191, 112, 255],
+        [255, 253, 231, 37, 255],
+    ],
+    "sd": [
+        [0, 20, 8, 40, 0],
+        [8, 40, 11, 84, 0],
+        [48, 87, 16, 110, 255],
+        [128, 188, 55, 84, 255],
+        [192, 243, 120, 25, 255],
+        [255, 252, 255, 164, 255],
+    ],
+    "probability": [
+        [0, 0, 34, 78, 0],
+        [8, 0, 36, 84, 0],
+        [48, 43, 63, 108, 255],
+        [128, 124, 123, 120, 255],
+        [192, 186, 174, 106, 255],
+        [255, 254, 232, 56, 255],
+    ],
 }
 OVERLAYS = {
     "none": "none",
@@ -33,7 +54,8 @@ def viewer_section(material: Material, volumes: list[Volume], factor: int) -> Ma
     visits = list(dict.fromkeys(volume.visit for volume in volumes if volume.kind == "mean"))
     kinds = [kind for kind in OVERLAYS if kind == "none" or visits]
     chosen = visits[-1] if visits else ""
-    first = masks[0].key if masks else "none"
+    outlined = [mask.key for mask in masks if mask.visit == chosen] or [m.key for m in masks]
+    first = outlined[0] if outlined else "none"
     modes = {"both": "three planes and 3-D", "planes": "three planes", "render": "3-D only"}
     controls = [
         _radios("base", "Scan", {v.key: f"{v.label}, {v.visit}" for v in bases}, bases[0].key)
@@ -65,6 +87,7 @@ def viewer_section(material: Material, volumes: list[Volume], factor: int) -> Ma
     )
     return join(
         [
+            Markup('<div class="viewer">'),
             element("form", *controls, class_="controls", id="scan-controls", autocomplete="off"),
             element(
                 "figure",
@@ -73,6 +96,7 @@ def viewer_section(material: Material, volumes: list[Volume], factor: int) -> Ma
                 element("p", id="scan-status", class_="small", aria_live="polite"),
                 element("figcaption", _caption(material, factor)),
             ),
+            Markup("</div>"),
         ]
     )
 
@@ -88,8 +112,8 @@ def _caption(material: Material, factor: int) -> str:
         "through slices. Radiological convention: the patient's right (R) is on the left of the "
         "picture; A and P mark front and back, S and I head and feet. The orange line is the tumor "
         "outline. Forecast mean and standard deviation are of the cell fraction that would be seen "
-        "(1 = carrying capacity, killed cells not yet cleared included); values below 4 % of the "
-        "scale are transparent."
+        "(1 = carrying capacity, killed cells not yet cleared included); the overlay fades out "
+        "towards the low end of its scale."
     )
     if factor > 1:
         text += f" To keep this file small, {factor} × {factor} × {factor} voxels were averaged."
