@@ -1,17 +1,21 @@
 """Everything wrong that a patient folder can hold is refused with a message that helps."""
 
+import contextlib
+import gzip
 import re
 from collections.abc import Callable
 
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.patients import GRID, Folder
 from twin.errors import TwinError
 from twin.grid import Grid
-from twin.imaging import Image, write_nifti
-from twin.patient_folder import check_patient, load_patient
+from twin.imaging import Image, read_nifti, write_nifti
+from twin.patient_folder import check_patient, load_patient, save_patient
 
 Spoil = Callable[[Folder], object]
 
@@ -76,6 +80,18 @@ def truncate(folder: Folder) -> None:
 
 def write(name: str, content: bytes) -> Spoil:
     return lambda folder: (folder.path / name).write_bytes(content)
+
+
+def header(offset: int, content: bytes) -> Spoil:
+    """Overwrite a part of a file's header."""
+
+    def change(folder: Folder) -> None:
+        path = folder.path / "v0/ct.nii.gz"
+        file = bytearray(gzip.decompress(path.read_bytes()))
+        file[offset : offset + len(content)] = content
+        path.write_bytes(gzip.compress(bytes(file)))
+
+    return change
 
 
 def link_out(folder: Folder) -> None:
@@ -331,6 +347,57 @@ BAD: dict[str, tuple[Spoil, str, tuple[str, ...]]] = {
         f"{VISIT}.images.CT: .*ct.nii.gz",
         ("the file does not exist", "Correct the name"),
     ),
+    "a loop of links": (
+        lambda folder: (
+            (folder.path / "v0/ct.nii.gz").unlink(),
+            (folder.path / "v0/ct.nii.gz").symlink_to(folder.path / "v0/ct.nii.gz"),
+        ),
+        f"{VISIT}.images.CT",
+        ("leaves the patient folder",),
+    ),
+    "a file name that no file can have": (
+        set_("tissue", value="x" * 5000 + ".nii.gz"),
+        "patient.yaml: tissue",
+        ("the file does not exist",),
+    ),
+    "a header that nibabel would repair": (
+        header(80, np.array([-1.5], "<f4").tobytes()),
+        f"{VISIT}.images.CT: .*ct.nii.gz",
+        ("the NIfTI header is damaged", "pixdim[1,2,3] should be positive"),
+    ),
+    "an unknown orientation code": (
+        header(254, b"\x4d\x00"),
+        f"{VISIT}.images.CT: .*ct.nii.gz",
+        ("sform_code 77 not valid",),
+    ),
+    "more voxels than the file has": (
+        header(42, np.array([32767] * 3, "<i2").tobytes()),
+        f"{VISIT}.images.CT: .*ct.nii.gz",
+        ("truncated or damaged", "bytes"),
+    ),
+    "no voxels": (
+        header(44, b"\x00\x00"),
+        f"{VISIT}.images.CT: .*ct.nii.gz",
+        ("the image has no voxels", "shape (9, 0, 7)"),
+    ),
+    "voxels of a micrometer": (
+        lambda folder: write_nifti(
+            Image(np.ones(GRID.shape), Grid.from_spacing(GRID.shape, 1e-3), "CT", "HU"),
+            folder.path / "v0/ct.nii.gz",
+        ),
+        f"{VISIT}.images.CT: .*ct.nii.gz",
+        ("implausible voxel size", "0.01 to 100 mm, got 0.001 x 0.001 x 0.001 mm"),
+    ),
+    "a number of five thousand digits": (
+        text("dose_mg: 142.5", "dose_mg: " + "9" * 5000),
+        "patient.yaml",
+        ("4300 digits",),
+    ),
+    "a Python object in YAML": (
+        text("id: small", "id: !!python/object/apply:os.getcwd []"),
+        "patient.yaml",
+        ("not valid YAML", "python/object"),
+    ),
     "a folder instead of a file": (
         set_("tissue", value="v0"),
         "patient.yaml: tissue: .*v0",
@@ -451,6 +518,7 @@ def test_a_bad_patient_is_refused_with_place_and_remedy(folder, name):
     assert re.search(pattern, str(refused.value)), str(refused.value)
 
     errors = [str(finding) for finding in check_patient(folder.path) if finding.level == "error"]
+    assert len(errors) == len(set(errors))
     for phrase in said:
         assert any(phrase in error for error in errors), (phrase, errors)
 
@@ -460,3 +528,45 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path):
         TwinError, match=r"nowhere: there is no such folder \(expected a folder with"
     ):
         load_patient(tmp_path / "nowhere")
+
+
+def test_one_cause_is_one_error(folder):
+    set_("visits", 1, "day", value=0)(folder)
+    assert len([f for f in check_patient(folder.path) if f.level == "error"]) == 1
+
+
+@given(place=st.integers(0, 351), value=st.sampled_from([0, 1, 77, 127, 255]))
+def test_a_changed_byte_of_a_header_never_crashes(tmp_path_factory, place, value):
+    path = tmp_path_factory.mktemp("header") / "x.nii"
+    write_nifti(Image(np.ones(GRID.shape), GRID, "CT", "HU"), path)
+    content = bytearray(path.read_bytes())
+    content[place] = value
+    path.write_bytes(content)
+    with contextlib.suppress(TwinError):
+        image = read_nifti(path, modality="CT", unit="HU")
+        assert np.isfinite(image.data).all() and min(image.grid.spacing_mm) > 0
+
+
+@given(
+    place=st.floats(0, 1),
+    spoiled=st.sampled_from(["{", "]", ": ", "- ", "*a", "\x00", "!!x ", "1e999"]),
+)
+def test_a_changed_place_of_a_patient_file_never_crashes(tmp_path_factory, place, spoiled):
+    folder = Folder(tmp_path_factory.mktemp("text") / "small")
+    content = folder.yaml.read_text()
+    cut = int(place * len(content))
+    folder.yaml.write_text(content[:cut] + spoiled + content[cut:])
+    levels = {finding.level for finding in check_patient(folder.path)}
+    if "error" in levels:
+        with pytest.raises(TwinError):
+            load_patient(folder.path)
+    else:
+        assert load_patient(folder.path).visits
+
+
+def test_a_full_disk_is_told(folder):
+    patient = load_patient(folder.path)
+    folder.yaml.unlink()
+    folder.yaml.symlink_to("/dev/full")
+    with pytest.raises(TwinError, match=r"patient.yaml.*cannot be written \(got No space left"):
+        save_patient(patient, folder.path, overwrite=True)

@@ -7,6 +7,8 @@ The voxel-to-patient transform is the sform, else the qform, as in the NIfTI-1 s
 from __future__ import annotations
 
 import gzip
+import math
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,8 @@ import numpy as np
 
 from twin.errors import TwinError
 from twin.grid import Grid
+from twin.imaging.header import check_header, check_kind, checked_affine
 from twin.imaging.image import MASK, Image, check_finite
-
-SPACING_SOURCES = ("affine", "pixdim")
-SPACING_TOLERANCE = 1e-3
-"""Affine and pixdim may differ by this fraction of the spacing (rounding to float32)."""
 
 
 def read_nifti(
@@ -42,10 +41,10 @@ def read_nifti(
     """
     path = Path(path)
     nifti = _load(path)
-    _check_kind(nifti, path)
-    affine = _checked_affine(nifti, path, spacing_from)
+    check_kind(nifti, path)
+    affine = checked_affine(nifti, path, spacing_from)
     data = _data(nifti, path)
-    data, affine = _to_ras(data, affine)
+    data, affine = _to_ras(data, affine, path)
     check_finite(data, where=str(path))
     return Image(data, Grid(data.shape, affine), modality, unit)
 
@@ -132,13 +131,13 @@ def _load(path: Path) -> Any:
     from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
 
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, False for names no file can have
         raise TwinError(
             "the file does not exist",
             where=str(path),
             fix="Correct the name in the patient file, or put the file there",
         )
-    if not path.is_file() or not path.name.endswith((".nii", ".nii.gz")):
+    if not os.path.isfile(path) or not path.name.endswith((".nii", ".nii.gz")):
         raise _not_nifti(path, "a folder" if path.is_dir() else f"a file named {path.name}")
     try:
         # From bytes: nibabel would map the file and fail only later, when it is gone.
@@ -152,72 +151,22 @@ def _load(path: Path) -> Any:
         ) from error
     if path.suffix == ".gz" and content is raw:
         raise _not_nifti(path, f"a file that is not gzip and starts with {raw[:8]!r}")
-    size = int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")
-    kind = nibabel.Nifti2Image if 540 in size else nibabel.Nifti1Image
+    sizes = {int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")}
+    if not sizes & {348, 540}:
+        raise _not_nifti(path, f"a file that starts with {content[:8]!r}")
+    kind: Any = nibabel.Nifti2Image if 540 in sizes else nibabel.Nifti1Image
+    if len(content) < kind.header_class.template_dtype.itemsize:
+        raise _truncated(path, f"{len(content)} bytes")
+    check_header(kind.header_class, content, path)
     try:
-        if 348 not in size and 540 not in size:
-            raise ImageFileError(f"a file that starts with {content[:8]!r}")
-        return kind.from_bytes(content)
+        nifti = kind.from_bytes(content)
+        start, voxel = nifti.dataobj.offset, nifti.get_data_dtype().itemsize
     except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError) as error:
         raise _not_nifti(path, str(error)) from error
-
-
-def _check_kind(nifti: Any, path: Path) -> None:
-    shape = nifti.shape
-    if len(shape) < 3 or any(n != 1 for n in shape[3:]):
-        raise TwinError(
-            f"a {len(shape)}-D image",
-            where=str(path),
-            expected="one 3-D volume",
-            got=f"shape {tuple(int(n) for n in shape)}",
-            fix="Save each volume in a file of its own",
-        )
-    kind = nifti.get_data_dtype()
-    if kind.fields is not None or kind.kind == "c":
-        raise TwinError(
-            "the voxels are not scalars",
-            where=str(path),
-            expected="integer or real numbers",
-            got="colors" if kind.fields is not None else "complex numbers",
-            fix="Export a magnitude or gray-value image",
-        )
-    length_unit = nifti.header.get_xyzt_units()[0]
-    if length_unit not in ("mm", "unknown"):
-        raise TwinError(
-            "the header gives lengths in another unit",
-            where=str(path),
-            expected="mm",
-            got=length_unit,
-            fix="Convert the affine and pixdim to mm",
-        )
-
-
-def _checked_affine(nifti: Any, path: Path, spacing_from: str | None) -> np.ndarray:
-    if spacing_from not in (None, *SPACING_SOURCES):
-        raise TwinError(
-            "spacing_from is unknown", expected='"affine" or "pixdim"', got=f"{spacing_from!r}"
-        )
-    affine = np.array(nifti.affine, dtype=np.float64)
-    if not np.isfinite(affine).all():
-        raise TwinError(
-            "the affine holds NaN or Inf", where=str(path), fix="Export the image again"
-        )
-    of_affine = np.linalg.norm(affine[:3, :3], axis=0)
-    of_pixdim = np.array(nifti.header.get_zooms()[:3], dtype=np.float64)
-    if np.allclose(of_affine, of_pixdim, rtol=SPACING_TOLERANCE, atol=0.0):
-        return affine
-    if spacing_from is None:
-        raise TwinError(
-            "affine and pixdim give different voxel sizes",
-            where=str(path),
-            expected="the same spacing in both",
-            got=f"affine {_spacing(of_affine)}, pixdim {_spacing(of_pixdim)}",
-            fix='Find out which is right and say so with "spacing_from: affine" '
-            'or "spacing_from: pixdim" in the patient file',
-        )
-    if spacing_from == "pixdim" and of_affine.min() > 0:
-        affine[:3, :3] *= of_pixdim / of_affine
-    return affine
+    needed = start + math.prod(int(n) for n in nifti.shape) * voxel
+    if len(content) < needed:
+        raise _truncated(path, f"{len(content)} of {needed} bytes")
+    return nifti
 
 
 def affine_disagrees(path: str | Path) -> str:
@@ -225,7 +174,7 @@ def affine_disagrees(path: str | Path) -> str:
     path = Path(path)
     nifti = _load(path)
     try:
-        _checked_affine(nifti, path, None)
+        checked_affine(nifti, path, None)
     except TwinError as error:
         return error.got
     return ""
@@ -240,12 +189,18 @@ def _data(nifti: Any, path: Path) -> np.ndarray:
     return data.reshape(data.shape[:3])
 
 
-def _to_ras(data: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _to_ras(data: np.ndarray, affine: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray]:
     from nibabel import orientations
 
     transform = orientations.io_orientation(affine)
     if np.isnan(transform).any():
-        raise TwinError("the affine is singular", got=str(affine.tolist()))
+        raise TwinError(
+            "the affine is singular",
+            where=str(path),
+            expected="three independent voxel axes",
+            got=str(affine[:3, :3].tolist()),
+            fix="Export the image again",
+        )
     inverse = orientations.inv_ornt_aff(transform, data.shape)
     turned = np.ascontiguousarray(orientations.apply_orientation(data, transform))
     return turned, affine @ inverse
@@ -262,10 +217,6 @@ def _quantized(data: np.ndarray, step: float, path: Path) -> np.ndarray:
             fix="Choose a larger step",
         )
     return counts.astype(np.int16)
-
-
-def _spacing(lengths: np.ndarray) -> str:
-    return " x ".join(f"{length:.4g}" for length in lengths) + " mm"
 
 
 def _truncated(path: Path, detail: str) -> TwinError:

@@ -64,19 +64,22 @@ def read_entries(
     _check_visits(visits, entry, problems)
     if tissue is None or files.frame is None:
         return None
-    return Patient(
-        id=entry.id,
-        site=entry.site,
-        grid=files.frame,
-        tissue=tissue,
-        tissues=tissues,
-        visits=tuple(visits),
-        treatments=treatments,
-        organs=tuple(organs),
-        body_surface_m2=entry.body_surface_m2,
-        simulated_note=entry.simulated_note,
-        provenance=provenance,
-    )
+    # After an error the patient is partial, and what it complains of itself is known already.
+    with (Problems() if problems.found else problems).at(FILE):
+        return Patient(
+            id=entry.id,
+            site=entry.site,
+            grid=files.frame,
+            tissue=tissue,
+            tissues=tissues,
+            visits=tuple(visits),
+            treatments=treatments,
+            organs=tuple(organs),
+            body_surface_m2=entry.body_surface_m2,
+            simulated_note=entry.simulated_note,
+            provenance=provenance,
+        )
+    return None
 
 
 class _Times:
@@ -173,8 +176,11 @@ class _Files:
         pure = PurePosixPath(name.replace("\\", "/"))
         absolute = pure.is_absolute() or name[1:2] == ":"
         path = self._folder / name
-        # Resolving also catches links that lead out of the folder.
-        inside = path.resolve().is_relative_to(self._folder.resolve())
+        try:
+            # Resolving also catches links that lead out of the folder.
+            inside = path.resolve().is_relative_to(self._folder.resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a zero byte
+            inside = False
         if inside and not absolute and ".." not in pure.parts:
             return path
         raise TwinError(

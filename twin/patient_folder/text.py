@@ -34,7 +34,7 @@ def read_text(folder: Path) -> tuple[dict[str, Any], str]:
         content = yaml.load(raw.decode("utf-8"), Loader=StrictLoader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise TwinError("cannot be read", where=str(path), got=str(error.strerror)) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise TwinError(
             "not valid YAML", where=FILE, got=detail, fix="Correct it at the line named"
