@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from twin.errors import Problems, TwinError
 from twin.patient import Patient
-from twin.patient_folder.reading import read_entries
-from twin.patient_folder.schema import validate
+from twin.patient_folder.names import FILE, SCHEMA
 from twin.patient_folder.summary import Finding, describe, limits
-from twin.patient_folder.text import FILE, SCHEMA, read_text
 from twin.patient_folder.writing import write_images
 
 
@@ -84,6 +80,8 @@ def save_patient(
     Raises:
         TwinError: if the folder already holds a patient, a modality is unknown, or writing fails.
     """
+    import yaml
+
     folder = Path(folder)
     if (folder / FILE).exists() and not overwrite:
         raise TwinError(
@@ -108,6 +106,11 @@ def save_patient(
 
 def _read(folder: Path, problems: Problems) -> Patient | None:
     """Read as much as can be read; None if errors leave no patient."""
+    # Imported here, since pydantic and YAML would double the time of `import twin`.
+    from twin.patient_folder.reading import read_entries
+    from twin.patient_folder.schema import validate
+    from twin.patient_folder.text import read_text
+
     provenance: dict[str, str] = {}
     with problems.at():
         content, provenance[FILE] = read_text(folder)

@@ -13,8 +13,8 @@ from twin.imaging.image import Image
 from twin.imaging.nifti import affine_disagrees, read_mask, read_nifti
 from twin.imaging.units import check_modality, check_plausible, to_kept_unit
 from twin.patient import Organ, Patient
+from twin.patient_folder.names import FILE
 from twin.patient_folder.schema import PatientFile, Timed, VisitEntry
-from twin.patient_folder.text import FILE
 from twin.patient_folder.times import (
     Moment,
     check_one_calendar,

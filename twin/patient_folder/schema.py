@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from twin.errors import Problems
 from twin.patient import BODY_SURFACE_RANGE_M2
-from twin.patient_folder.text import FILE
+from twin.patient_folder.names import FILE
 from twin.patient_folder.wording import translated
 
 

@@ -10,9 +10,7 @@ from typing import Any
 import yaml
 
 from twin.errors import TwinError
-
-SCHEMA = "oncotwin-patient/1"
-FILE = "patient.yaml"
+from twin.patient_folder.names import FILE, SCHEMA
 
 
 def read_text(folder: Path) -> tuple[dict[str, Any], str]:
