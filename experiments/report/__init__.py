@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens offline and shows patient, forecast, plans and their limits."""
+"""The report: one HTML file that opens offline, with patient, forecast, plans and their limits."""
 
 from experiments.report.page import write_report
 

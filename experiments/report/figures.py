@@ -35,9 +35,7 @@ def burden_figure(material: Material, quantity: str) -> Figure:
     layout = _layout("days since the first visit", title)
     layout["shapes"] = [_vertical(material.posterior.decision_day)]
     layout["yaxis"] |= {"rangemode": "tozero"}
-    layout["shapes"] += [
-        _rug(item.time_days) for item in material.patient.treatments.fractions
-    ]
+    layout["shapes"] += [_rug(item.time_days) for item in material.patient.treatments.fractions]
     layout["annotations"] = [_note(material.posterior.decision_day, "decision day")]
     return {"data": traces, "layout": layout}
 
@@ -87,11 +85,10 @@ def pareto_figure(material: Material) -> Figure:
         _points(material, standard, "standard of care", _ringed(VERMILION, 15, "diamond")),
     ]
     if material.best is not None:
-        traces.append(
-            _points(material, [material.best], "best-ranked", _ringed(BLUE, 17, "star"))
-        )
-    loss = f"Expected log₁₀ of {material.names.objective(ranking.objective)} (mL)"
-    layout = _layout("Worst toxicity (1 = at the limit of an organ or drug)", loss)
+        traces.append(_points(material, [material.best], "best-ranked", _ringed(BLUE, 17, "star")))
+    days = ranking.objective == "progression_days"
+    loss = "Days to progression, negative" if days else "Expected burden, log₁₀(mL)"
+    layout = _layout("Worst toxicity (1 = at a limit)", loss)
     layout["xaxis"] |= {"rangemode": "tozero"}
     layout["hovermode"] = "closest"
     layout["shapes"] = [_vertical(1.0)]
@@ -219,9 +216,14 @@ def _vertical(position: float) -> dict[str, Any]:
 
 def _rug(position: float) -> dict[str, Any]:
     line = {"color": ORANGE, "width": 1.5}
-    return {"type": "line", "x0": position, "x1": position, "yref": "paper", "y0": 0, "y1": 0.035} | {
-        "line": line
-    }
+    return {
+        "type": "line",
+        "x0": position,
+        "x1": position,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 0.035,
+    } | {"line": line}
 
 
 def _note(position: float, text: str) -> dict[str, Any]:
@@ -233,8 +235,8 @@ def _layout(x_title: str, y_title: str) -> dict[str, Any]:
     axis = {"gridcolor": "#E6E8EA", "linecolor": "#9AA1A6", "zerolinecolor": "#C5CACD"}
     axis |= {"automargin": True, "ticks": "outside", "tickcolor": "#9AA1A6"}
     return {
-        "xaxis": axis | {"title": {"text": x_title}},
-        "yaxis": axis | {"title": {"text": y_title}},
+        "xaxis": axis | {"title": {"text": x_title, "font": {"size": 13}}},
+        "yaxis": axis | {"title": {"text": y_title, "font": {"size": 13}}},
         "margin": {"l": 62, "r": 14, "t": 12, "b": 50},
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         "hovermode": "closest",

@@ -40,7 +40,7 @@ class Material:
         return self.names.text(note) or "Parts of this patient's data are simulated."
 
     def role(self, visit: "Visit") -> str:
-        """"fitted" or "held out"."""
+        """ "fitted" or "held out"."""
         return "fitted" if visit.name in self.posterior.fitted_visits else "held out"
 
     def simulated(self, visit_name: str) -> bool:
@@ -84,10 +84,8 @@ def describe_plan(plan: "Plan", names: Names) -> str:
         parts.append(f"{len(run)} × {dose:.3g} Gy{twice}, days {start:.0f}–{end:.0f}")
     for drug in sorted({item.drug for item in schedule.drug_doses}):
         given = [item for item in schedule.drug_doses if item.drug == drug]
-        first = given[0]
-        parts.append(
-            f"{names.drug(drug)} {len(given)} × {first.dose_mg:.3g} mg from day {first.time_days:.0f}"
-        )
+        dose, day = given[0].dose_mg, given[0].time_days
+        parts.append(f"{names.drug(drug)} {len(given)} × {dose:.3g} mg from day {day:.0f}")
     for surgery in schedule.surgeries:
         parts.append(f"surgery day {surgery.time_days:.0f}")
     return "; ".join(parts) or "no further treatment"

@@ -13,7 +13,8 @@ from twin.treatments.chemotherapy import DRUGS
 SITES = frozenset({"glioma", "soft_tissue_sarcoma", "breast", "generic"})
 MODALITIES = frozenset({"T1", "T1C", "T2", "FLAIR", "PET", "CT", "ADC", "CELL_FRACTION"})
 UNITS = frozenset(
-    "|1|a.u.|SUV|HU|1e-3 mm2/s|mm2/day|mm²/day|1/day|1/Gy|Gy|day|days|mm|mL|g/mL|%".split("|")
+    ["", "1", "a.u.", "SUV", "HU", "1e-3 mm2/s", "mm2/s", "mm2/day", "mm²/day", "1/day", "1/Gy"]
+    + ["Gy", "day", "days", "mm", "mL", "g/mL", "%"]
 )
 ORIGINS = frozenset({"measured", "literature human", "animal", "assumed"})
 PARAMETERS = frozenset(
@@ -39,8 +40,20 @@ _SUFFIXED = re.compile(
     r"^(diffusivity_ratio|growth_ratio|visibility_threshold|sensitivity|noise|discrepancy)_(.+)$"
 )
 _PRIOR_WORDS = frozenset(
-    "log normal lognormal uniform loguniform fixed median mean sd sigma low high from to in at of "
-    "between and truncated value e x factor bounded".split()
+    [
+        "log",
+        "normal",
+        "uniform",
+        "fixed",
+        "median",
+        "mean",
+        "sd",
+        "sigma",
+        "within",
+        "to",
+        "at",
+        "e",
+    ]
 )
 
 

@@ -7,6 +7,7 @@ in through a name would not run even if escaping failed.
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 8_000_000
 _FOLDER = Path(__file__).parent
 _RESERVE_BYTES = 20_000
+_UNIT = re.compile(r"(\d) (%|mL|Gy|mg|times|days|plans)")
 
 
 def write_report(
@@ -129,7 +131,7 @@ def _sections(material: Material) -> dict[str, str]:
         "patient": element("h1", f"Digital twin report: {names.patient(patient.id)}"),
         "subtitle": paragraph(subtitle, class_="subtitle"),
         "banner": summary.banner(material),
-        "summary": summary.summary(material),
+        "summary": _UNIT.sub("\\1\u00a0\\2", summary.summary(material)),
         "timeline": timeline.timeline(material),
         "burden": burden,
         "scores": scores,
@@ -151,9 +153,9 @@ _BURDEN = {
     "burden-visible": "Visible tumor volume in mL.",
 }
 _PARETO = {
-    "pareto": "Every plan: expected log₁₀ burden (lower is better) against the worst toxicity, the "
-    "largest dose over limit of any organ or drug. The line joins plans that no other plan beats "
-    "in both. −6 is the floor (10⁻⁶ mL). Point at a plan to see its name.",
+    "pareto": "Every plan: expected log₁₀ of the ranked burden (lower is better) against the worst "
+    "toxicity, the largest dose over limit of any organ or drug. The line joins plans that no "
+    "other plan beats in both. −6 is the floor (10⁻⁶ mL). Point at a plan to see its name.",
 }
 _EFFECTS = {
     "plan-effects": "Viable burden in mL at capacity under the best-ranked plan and the standard "

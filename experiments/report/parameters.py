@@ -26,8 +26,16 @@ SCORES = {
     "visible_relative_error": ("Visible volume, relative error", "lower is better", False),
     "burden_hit_90": ("Cell burden inside the 90 % interval", "", True),
     "visible_hit_90": ("Visible volume inside the 90 % interval", "", True),
-    "burden_width_90": ("Cell burden, width of the 90 % interval (mL)", "narrower is sharper", False),
-    "visible_width_90": ("Visible volume, width of the 90 % interval (mL)", "narrower is sharper", False),
+    "burden_width_90": (
+        "Cell burden, width of the 90 % interval (mL)",
+        "narrower is sharper",
+        False,
+    ),
+    "visible_width_90": (
+        "Visible volume, width of the 90 % interval (mL)",
+        "narrower is sharper",
+        False,
+    ),
 }
 RIVALS = {"_prior": "Prior only", "_no_change": "No change", "_exponential": "Exponential"}
 
@@ -43,7 +51,11 @@ def parameter_table(material: Material) -> Markup:
         rows.append(
             element(
                 "tr",
-                element("th", _name(names.parameter(row["name"]), _description(material, row)), scope="row"),
+                element(
+                    "th",
+                    _name(names.parameter(row["name"]), _description(material, row)),
+                    scope="row",
+                ),
                 cell(unit or "–"),
                 cell(number(row["point"]), class_="number"),
                 cell(span_text(row["low"], row["high"]), class_="number"),
@@ -62,9 +74,9 @@ def parameter_table(material: Material) -> Markup:
     head = ["Parameter", "Unit", "Point", "90 % interval", "Prior", "Contraction"]
     head += ["Determined by the scans?", "Prior comes from"]
     caption = (
-        "Posterior of the sampled parameters. Contraction is one minus the posterior over the prior "
-        "standard deviation (on the prior's own normal scale): 0 % means that the scans added "
-        "nothing, 100 % that they fix the value."
+        "Posterior of the sampled parameters. Contraction is one minus the ratio of posterior to "
+        "prior standard deviation (on the prior's own normal scale): 0 % means that the scans "
+        "added nothing, 100 % that they fix the value."
     )
     return join([table(head, rows, caption=caption, class_="wide", right=(2, 3)), _noise(material)])
 
@@ -82,9 +94,7 @@ def score_table(material: Material) -> Markup:
         rows.append(
             element("tr", element("th", title, colspan=5, scope="rowgroup"), class_="group")
         )
-        rows += [
-            _score_row(visit.scores, name) for name in SCORES if _known(visit.scores, name)
-        ]
+        rows += [_score_row(visit.scores, name) for name in SCORES if _known(visit.scores, name)]
     if not rows:
         return paragraph("No visit was held out, so the forecast could not be scored.")
     head = ["Score", "Forecast", *RIVALS.values()]
@@ -120,7 +130,7 @@ def _score_row(scores: dict[str, float], name: str) -> Markup:
 
 
 def _noise(material: Material) -> Markup:
-    noise = {name: value for name, value in material.posterior.noise.items()}
+    noise = material.posterior.noise
     if not noise:
         return Markup("")
     shown = [
@@ -149,7 +159,9 @@ def _interval(row: dict) -> Markup:
 def _name(name: str, description: str) -> Markup:
     """The name, which may break after an underscore, and what it means."""
     parts = join(name.split("_"), Markup("_<wbr>"))
-    return join([element("code", parts, class_="name"), element("span", description, class_="small block")])
+    return join(
+        [element("code", parts, class_="name"), element("span", description, class_="small block")]
+    )
 
 
 def _description(material: Material, row: dict) -> str:

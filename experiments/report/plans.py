@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from experiments.report.markup import Markup, cell, element, join, number, span_text, table
+from experiments.report.markup import Markup, cell, element, join, number, table
 from experiments.report.material import Material, describe_plan
 from twin.scenarios.ranking import RankedPlan
 
@@ -45,7 +45,9 @@ def plan_table(material: Material) -> Markup:
         "end at the horizon. “Better than next” is the probability that a plan beats the one below "
         "it. Share on priors is the part of a plan's place that the scans do not determine."
     )
-    return join([table(head, rows, caption=caption, class_="wide plans", right=columns), _note(material)])
+    return join(
+        [table(head, rows, caption=caption, class_="wide plans", right=columns), _note(material)]
+    )
 
 
 def _heading(group: int, size: int, width: int) -> Markup:

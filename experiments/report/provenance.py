@@ -8,13 +8,13 @@ from experiments.report.markup import Markup, element, join, paragraph
 from experiments.report.material import Material
 
 PACKAGES = frozenset(
-    "oncotwin python jax jaxlib numpy scipy diffrax equinox optimistix lineax nibabel h5py "
-    "pydantic flax optax blackjax".split()
+    ["oncotwin", "python", "jax", "jaxlib", "numpy", "scipy", "diffrax", "equinox", "optimistix"]
+    + ["lineax", "nibabel", "h5py", "pydantic", "flax", "optax", "jaxtyping"]
 )
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){1,3}((a|b|rc|\.post|\.dev)\d{1,3})?")
 _NUMBERS = frozenset(
-    "seed draws fresh_draws finalists horizon_days level visits fit_visits dt_days step_days "
-    "margin_mm spacing_mm plans batch iterations evaluations members".split()
+    ["seed", "draws", "fresh_draws", "finalists", "horizon_days", "level", "visits", "fit_visits"]
+    + ["dt_days", "step_days", "margin_mm", "spacing_mm", "plans", "batch", "iterations"]
 )
 _WORDS = {
     "model": frozenset({"fisher_kpp", "FisherKPP", "anisotropic", "two_clones", "hypoxia"}),
@@ -101,6 +101,6 @@ def _tree(value: Any) -> Markup:
         return element("dl", *parts, class_="tree")
     if isinstance(value, list | tuple):
         if all(isinstance(child, str | int | float) for child in value):
-            return join((element("code", child, class_="block") for child in value))
+            return join(element("code", child, class_="block") for child in value)
         return element("ol", *(element("li", _tree(child)) for child in value))
     return element("code", value)

@@ -50,13 +50,14 @@ def _ranking_found(material: Material) -> list[Markup]:
     if ranking is None or best is None:
         return [Markup("No plans have been ranked yet.")]
     loss = _loss(best, ranking.objective)
-    where = "within every dose limit" if best.feasible else "although it exceeds a dose limit"
+    among = "comes first among those within every dose limit"
+    where = among if best.feasible else "comes first, although it exceeds a dose limit"
     lines = [
         join(
             [
                 f"Of {len(ranking.rows)} simulated plans, ",
                 element("strong", material.plan_name(best)),
-                f" ({describe_plan(best.plan, material.names)}) comes first {where}. ",
+                f" ({describe_plan(best.plan, material.names)}) {where}. ",
                 f"Expected {material.names.objective(ranking.objective)}: ",
                 loss,
                 f"; its worst dose is {100 * best.toxicity:.0f} % of a limit.",

@@ -85,7 +85,11 @@ def _fractions(schedule: Schedule) -> list[tuple[str, float, str]]:
 
 def _surgeries(schedule: Schedule) -> list[tuple[str, float, str]]:
     return [
-        ("surgery", item.time_days, f"surgery, margin {item.margin_mm:.3g} mm, day {item.time_days:.4g}")
+        (
+            "surgery",
+            item.time_days,
+            f"surgery, margin {item.margin_mm:.3g} mm, day {item.time_days:.4g}",
+        )
         for item in schedule.surgeries
     ]
 
@@ -118,7 +122,9 @@ def _mark(kind: str, x: float, y: float, note: str) -> Markup:
         corners = f"{x:.1f},{y - 10} {x + 10:.1f},{y} {x:.1f},{y + 10} {x - 10:.1f},{y}"
         return element("polygon", title, points=corners, class_=f"visit {kind}")
     if kind == "fraction":
-        return element("line", title, x1=f"{x:.1f}", x2=f"{x:.1f}", y1=y - 10, y2=y + 10, class_=kind)
+        return element(
+            "line", title, x1=f"{x:.1f}", x2=f"{x:.1f}", y1=y - 10, y2=y + 10, class_=kind
+        )
     if kind == "drug":
         corners = f"{x - 7:.1f},{y - 8} {x + 7:.1f},{y - 8} {x:.1f},{y + 7}"
         return element("polygon", title, points=corners, class_=kind)
@@ -130,4 +136,6 @@ def _line(x: float, top: float, bottom: float, class_: str) -> Markup:
 
 
 def _text(x: float, y: float, text: str, class_: str, anchor: str = "start") -> Markup:
-    return element("text", escape(text), x=f"{x:.1f}", y=f"{y:.1f}", class_=class_, text_anchor=anchor)
+    return element(
+        "text", escape(text), x=f"{x:.1f}", y=f"{y:.1f}", class_=class_, text_anchor=anchor
+    )

@@ -61,7 +61,9 @@ def viewer_section(material: Material, volumes: list[Volume], factor: int) -> Ma
         _radios("base", "Scan", {v.key: f"{v.label}, {v.visit}" for v in bases}, bases[0].key)
         if bases
         else "",
-        _radios("overlay", "Overlay", {k: OVERLAYS[k] for k in kinds}, kinds[min(1, len(kinds) - 1)]),
+        _radios(
+            "overlay", "Overlay", {k: OVERLAYS[k] for k in kinds}, kinds[min(1, len(kinds) - 1)]
+        ),
         _radios("visit", "Forecast for", {visit: visit for visit in visits}, chosen),
         _radios(
             "outline",
