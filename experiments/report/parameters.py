@@ -1,9 +1,11 @@
 """Tables of the calibration: parameters with priors, noise, and scores on held-out visits."""
 
 import math
+import re
 
 from experiments.report.markup import (
     Markup,
+    bullets,
     cell,
     element,
     escape,
@@ -14,7 +16,7 @@ from experiments.report.markup import (
     table,
 )
 from experiments.report.material import Material
-from experiments.report.names import DOI
+from experiments.report.names import DOI, MODALITIES
 from twin.models.priors import growth_priors, radiotherapy_priors
 
 SCORES = {
@@ -37,6 +39,19 @@ SCORES = {
         False,
     ),
 }
+NOISE = {
+    "noise_sd": "Independent noise (sd)",
+    "discrepancy_sd": "Model discrepancy (sd)",
+    "sd": "Together (sd)",
+    "correlated_voxels": "Voxels per piece of information",
+    "visit_correlation": "Correlation between visits",
+    "effective_count": "Effective count",
+}
+_NAMELESS = re.compile(
+    r"The fit did not converge: do not rely on its intervals\."
+    r"|The front is [\d.]+ mm wide, less than two voxels of [\d.]+ mm: its speed depends on the "
+    r"grid\. Use a finer grid\."
+)
 RIVALS = {"_prior": "Prior only", "_no_change": "No change", "_exponential": "Exponential"}
 
 
@@ -78,7 +93,13 @@ def parameter_table(material: Material) -> Markup:
         "prior standard deviation (on the prior's own normal scale): 0 % means that the scans "
         "added nothing, 100 % that they fix the value."
     )
-    return join([table(head, rows, caption=caption, class_="wide", right=(2, 3)), _noise(material)])
+    return join(
+        [
+            table(head, rows, caption=caption, class_="wide", right=(2, 3)),
+            _warnings(material),
+            _noise(material),
+        ]
+    )
 
 
 def score_table(material: Material) -> Markup:
@@ -130,24 +151,41 @@ def _score_row(scores: dict[str, float], name: str) -> Markup:
 
 
 def _noise(material: Material) -> Markup:
-    noise = material.posterior.noise
-    if not noise:
+    """What was estimated of the noise of each kind of observation."""
+    kinds: dict[str, dict[str, float]] = {}
+    for name, value in material.posterior.noise.items():
+        key = next((key for key in NOISE if name.endswith(f"_{key}")), "sd")
+        kinds.setdefault(name.removesuffix(f"_{key}"), {}).setdefault(key, float(value))
+    if not kinds:
         return Markup("")
-    shown = [
-        join([element("code", _noise_name(material, name, index)), f" {number(float(value))}"])
-        for index, (name, value) in enumerate(noise.items())
+    rows = [
+        [_kind(material, kind), *(found.get(key, math.nan) for key in NOISE)]
+        for kind, found in kinds.items()
     ]
-    return paragraph(
-        "Estimated noise of the observations (standard deviations in each observation's unit): ",
-        join(shown, "; "),
-        ".",
-        class_="small",
+    caption = (
+        "Estimated from the residuals of the fit; standard deviations in the unit that is fitted "
+        "(cell fraction, or probability inside an outline). The effective count is the number of "
+        "independent pieces of information that the voxels of all visits amount to."
     )
+    head = ["Observation", *NOISE.values()]
+    title = element("h3", "Noise and model discrepancy")
+    return join([title, table(head, rows, caption=caption, right=range(1, len(head)))])
 
 
-def _noise_name(material: Material, name: str, index: int) -> str:
-    known = {"adc", "cell_fraction", "volume", "visible", "discrepancy", "segmentation"}
-    return name if not material.shareable or name in known else f"noise {index + 1}"
+def _kind(material: Material, kind: str) -> str:
+    known = {*(name.lower() for name in MODALITIES), "volume", "outline"}
+    return kind if kind.lower() in known else material.names.label(kind)
+
+
+def _warnings(material: Material) -> Markup:
+    """Warnings of the calibration; in a shareable report only those that hold no name."""
+    found = [str(text) for text in material.posterior.diagnostics.get("warnings", ())]
+    shown = [text for text in found if not material.shareable or _NAMELESS.fullmatch(text)]
+    if not shown:
+        return Markup("")
+    return element(
+        "div", element("strong", "The calibration warns:"), bullets(shown), class_="notice stop"
+    )
 
 
 def _interval(row: dict) -> Markup:

@@ -20,7 +20,6 @@ _WORDS = {
     "model": frozenset({"fisher_kpp", "FisherKPP", "anisotropic", "two_clones", "hypoxia"}),
     "method": frozenset({"gauss_newton", "GaussNewton", "laplace", "nuts", "NUTS"}),
     "engine": frozenset({"local", "ray"}),
-    "step": frozenset({"check", "calibrate", "forecast", "sweep", "report", "demo"}),
 }
 _MAX_NUMBER = 1e6
 

@@ -15,6 +15,10 @@ from twin.scenarios.plan_set import Plan
 from twin.scenarios.ranking import Ranking, rank
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
 
+FRONT = (
+    "The front is 5.0 mm wide, less than two voxels of 5.0 mm: its speed depends on the grid. "
+    "Use a finer grid."
+)
 DAYS = (0.0, 14.0, 28.0, 56.0, 84.0)
 NAMES = ("diagnosis", "second scan", "before treatment", "mid treatment", "before surgery")
 FITTED = 3
@@ -113,8 +117,15 @@ def make_posterior(patient: Patient, *, converged: bool = True) -> Posterior:
         converged,
         28.0,
         tuple(visit.name for visit in patient.visits[:FITTED]),
-        {"adc": 0.12, "volume": 0.08},
-        {"iterations": 9, "gradient_norm": 2e-5},
+        {
+            "adc_sd": 0.12,
+            "adc_noise_sd": 0.08,
+            "adc_discrepancy_sd": 0.09,
+            "adc_effective_count": 210.0,
+            f"{label}_sd": 0.2,
+            f"{label}_effective_count": 30.0,
+        },
+        {"iterations": 9, "step_in_sd": 2e-5, "warnings": [FRONT]},
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.report import write_report
 from tests.experiments.report.cases import (
+    FRONT,
     PROVENANCE,
     make_forecast,
     make_outcomes,
@@ -125,6 +126,12 @@ def test_parameters_show_prior_contraction_and_source(page):
     assert "log-normal, median 0.12, sigma 0.5" in table
     assert table.count("rests on prior") == 3 and table.count(" determined ") == 3
     assert "10.1000/example.123" in table and "90 %" in table
+
+
+def test_noise_and_warnings_of_the_calibration_are_shown(page):
+    section = words(page.split('<section id="parameters">')[1].split("</section>")[0])
+    assert FRONT in section
+    assert "adc 0.08 0.09 0.12 – – 210" in section and "gtv – – 0.2 – – 30" in section
 
 
 def test_scores_stand_beside_their_baselines(page):

@@ -12,6 +12,7 @@ import pytest
 from experiments.report import write_report
 from experiments.report.provenance import shareable
 from tests.experiments.report.cases import (
+    FRONT,
     make_forecast,
     make_outcomes,
     make_patient,
@@ -72,8 +73,8 @@ def pages(tmp_path_factory) -> dict[bool, str]:
     )
     posterior = replace(
         posterior.extended(posterior.table + ParameterTable([planted])),
-        noise={plant["noise"]: 0.1},
-        diagnostics={"warning": plant["diagnostic"]},
+        noise={f"{plant['noise']}_sd": 0.1},
+        diagnostics={"warnings": [FRONT, plant["diagnostic"]]},
     )
     outcomes = make_outcomes(plant["plan"])
     outcomes = replace(
@@ -148,6 +149,7 @@ def test_what_may_be_shared_is_still_there(pages):
     page = pages[True]
     for text in ("Research use, not for clinical decisions", "visit 2", "organ 1", "fisher_kpp"):
         assert text in page
+    assert FRONT in page
     assert "0.11.2" in page and "Contains patient images" not in page
     assert "Parts of this patient&#x27;s data are simulated." in page
     assert "25 × 2 Gy" in page and "growth_ratio_" in page.replace("<wbr>", "")
