@@ -11,6 +11,7 @@ from twin.calibration.gauss_newton import Fit, GaussNewton, fit
 from twin.calibration.objective import Problem, evaluate, make_problem
 from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
 from twin.calibration.setting import Setting, make_setting
+from twin.calibration.resampling import corrected
 from twin.errors import TwinError
 from twin.models.model import TumorModel
 from twin.parameters import Prior
@@ -25,7 +26,6 @@ def calibrate(
     method: GaussNewton | None = None,
     priors: Mapping[str, Prior] | None = None,
     start: Mapping[str, float] | None = None,
-    smoothing_mm: float | None = None,
 ) -> Posterior:
     """Fit a tumor model to the first visits of a patient.
 
@@ -36,8 +36,6 @@ def calibrate(
         method: how to fit; `GaussNewton()` by default.
         priors: other priors by parameter name; `Fixed(value)` for a value known for sure.
         start: natural values to start from; prior medians by default.
-        smoothing_mm: standard deviation of the smoothing of density images. By default none for
-            clean images and one voxel for noisy ones.
 
     Returns:
         The posterior: point, covariance, samples, intervals, noise and diagnostics.
@@ -45,9 +43,7 @@ def calibrate(
     Raises:
         TwinError: one visit only (growth cannot be known from it), or nothing to fit.
     """
-    setting = make_setting(
-        patient, model, visits=visits, priors=priors, smoothing_mm=smoothing_mm
-    )
+    setting = make_setting(patient, model, visits=visits, priors=priors)
     return calibrate_setting(setting, method=method, start=start)
 
 
@@ -73,7 +69,7 @@ def calibrate_setting(
     result = fit(
         lambda at: evaluate(problem, at), z, setting.domain.shape, method or GaussNewton()
     )
-    return _posterior(setting, problem, result)
+    return _posterior(setting, problem, corrected(setting, problem, result))
 
 
 def _posterior(setting: Setting, problem: Problem, result: Fit) -> Posterior:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import ndimage
 
-from twin.calibration.setting import Setting
+from twin.calibration.setting import Setting, raw_density
 from twin.domain import Domain
 from twin.models.model import TumorModel
 from twin.observation.initial_state import InitialState
@@ -35,7 +35,7 @@ class Problem(eqx.Module):
     """Arrays of a calibration; V fitted visits, L labels, N voxels.
 
     Attributes:
-        density, density_weight: (V, N) smoothed cell fraction and 1 where it counts.
+        density, density_weight: (V, N) cell fraction and 1 where it counts.
         drawn, drawn_weight: (V, L, N) masks and 1 within the band around their border.
     """
 
@@ -112,9 +112,9 @@ def make_problem(setting: Setting) -> Problem:
     drawn = np.zeros((len(visits), len(labels), domain.mask.size), np.float32)
     drawn_weight = np.zeros_like(drawn)
     for index, visit in enumerate(visits):
-        found = setting.density(visit)
+        found = raw_density(setting.patient, visit)
         if found is not None and index > 0:
-            density[index] = found[0].reshape(-1)
+            density[index] = np.where(found[1], found[0], 0.0).reshape(-1)
             density_weight[index] = found[1].reshape(-1)
         for position, label in enumerate(labels):
             if label in visit.masks:
@@ -138,8 +138,9 @@ def make_problem(setting: Setting) -> Problem:
     )
 
 
-def residuals(problem: Problem, z: Float[Array, " k"]) -> dict[str, Array]:
-    """Residual fields: density (V, N), outline (V, L, N)."""
+@eqx.filter_jit
+def _seen(problem: Problem, z: Float[Array, " k"]) -> tuple[dict[str, Array], Array]:
+    """Parameters at the scores, and what images show at the fitted visits, (V, N)."""
     params = problem.table.values_at(dict(zip(problem.names, z, strict=True)))
     viable, dead = trajectory(
         problem.model,
@@ -149,7 +150,17 @@ def residuals(problem: Problem, z: Float[Array, " k"]) -> dict[str, Array]:
         problem.initial(params),
         problem.resectable_mm,
     )
-    seen = (viable + dead)[jnp.asarray(problem.rows)]
+    return params, (viable + dead)[jnp.asarray(problem.rows)]
+
+
+def predicted(problem: Problem, z: np.ndarray) -> np.ndarray:
+    """Cell fraction seen at the fitted visits, (V, x, y, z)."""
+    return problem.domain.volume(_seen(problem, jnp.asarray(z, jnp.float32))[1])
+
+
+def residuals(problem: Problem, z: Float[Array, " k"]) -> dict[str, Array]:
+    """Residual fields: density (V, N), outline (V, L, N)."""
+    params, seen = _seen(problem, z)
     out = {"density": problem.density_weight * (seen - problem.density)}
     if problem.labels:
         thresholds = jnp.stack([params[f"visibility_threshold_{x}"] for x in problem.labels])

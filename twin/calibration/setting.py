@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -16,9 +15,10 @@ from twin.domain import Domain, domain_of
 from twin.errors import TwinError
 from twin.models.model import TumorModel
 from twin.observation.adc import cell_fraction
+from twin.observation.denoise import denoised
 from twin.observation.initial_state import InitialState, initial_parameters
 from twin.observation.segmentation import threshold_parameter
-from twin.parameters import ParameterTable, Prior
+from twin.parameters import Fixed, ParameterTable, Prior
 from twin.patient import Patient, Visit
 from twin.simulate import MAX_STEP_DAYS
 from twin.treatments.surgery import distance_mm
@@ -36,7 +36,6 @@ class Setting:
         model: the equations.
         fitted: the visits that calibration sees, from the first on.
         table: parameters of model, treatments and observation.
-        smoothing_mm: standard deviation of the smoothing of density images.
         max_step_days: longest time step.
     """
 
@@ -44,7 +43,6 @@ class Setting:
     model: TumorModel
     fitted: tuple[Visit, ...]
     table: ParameterTable
-    smoothing_mm: float
     max_step_days: float = MAX_STEP_DAYS
 
     @cached_property
@@ -98,14 +96,6 @@ class Setting:
         """Drugs of the patient's treatments and any more, sorted."""
         return tuple(sorted({*self.patient.treatments.drugs, *more}))
 
-    def density(self, visit: Visit) -> tuple[np.ndarray, np.ndarray] | None:
-        """Smoothed cell fraction of a visit and the region it is measured in, both (x, y, z)."""
-        raw = raw_density(self.patient, visit)
-        if raw is None:
-            return None
-        fraction, region = raw
-        return smooth(fraction, region, self.smoothing_mm / self.patient.grid.spacing_mm), region
-
 
 def make_setting(
     patient: Patient,
@@ -113,7 +103,6 @@ def make_setting(
     *,
     visits: int | None = None,
     priors: Mapping[str, Prior] | None = None,
-    smoothing_mm: float | None = None,
     max_step_days: float = MAX_STEP_DAYS,
 ) -> Setting:
     """Choose the fitted visits and assemble the parameter table.
@@ -139,17 +128,14 @@ def make_setting(
             fix="Add the outline of the tumor to the first visit.",
         )
     labels = sorted({label for visit in patient.visits for label in visit.masks})
-    everywhere = "CELL_FRACTION" in fitted[0].images
     table = (
         model.table(patient.site, patient.treatments.drugs, tuple(patient.tissues) or ("tissue",))
-        + ParameterTable(initial_parameters(with_outline=not everywhere))
+        + ParameterTable(initial_parameters())
         + ParameterTable([threshold_parameter(label) for label in labels])
     )
-    if smoothing_mm is None:
-        smoothing_mm = _needed_smoothing_mm(patient, fitted[0])
-    return Setting(
-        patient, model, fitted, table.with_priors(priors or {}), smoothing_mm, max_step_days
-    )
+    if "CELL_FRACTION" in fitted[0].images:
+        table = table.with_priors({"initial_scale": Fixed(1.0)})
+    return Setting(patient, model, fitted, table.with_priors(priors or {}), max_step_days)
 
 
 def outline(visit: Visit) -> np.ndarray:
@@ -160,64 +146,34 @@ def outline(visit: Visit) -> np.ndarray:
 def raw_density(patient: Patient, visit: Visit) -> tuple[np.ndarray, np.ndarray] | None:
     """Cell fraction shown by a visit and where it is measured; None without a density image."""
     if "CELL_FRACTION" in visit.images:
-        return np.clip(visit.images["CELL_FRACTION"].data, 0.0, 1.0), patient.tissue
+        return visit.images["CELL_FRACTION"].data, patient.tissue
     if "ADC" in visit.images and visit.masks:
         return cell_fraction(visit.images["ADC"].data), outline(visit) & patient.tissue
     return None
 
 
-def smooth(field: np.ndarray, region: np.ndarray, sigma_voxels: np.ndarray) -> np.ndarray:
-    """Gaussian smoothing within a region; what lies outside has no weight."""
-    if not np.any(np.asarray(sigma_voxels) > 0.0):
-        return np.where(region, field, 0.0)
-    weight = ndimage.gaussian_filter(region.astype(float), sigma_voxels, truncate=3.0)
-    total = ndimage.gaussian_filter(np.where(region, field, 0.0), sigma_voxels, truncate=3.0)
-    return np.where(region, total / np.maximum(weight, 1e-12), 0.0)
-
-
-def pixel_noise(field: np.ndarray, region: np.ndarray) -> float:
-    """Standard deviation of voxel-independent noise, from third differences along the axes.
-
-    Third differences of a smooth field vanish; those of white noise have variance 20 sigma².
-    """
-    values = []
-    for axis in range(3):
-        if field.shape[axis] > 3:
-            inside = np.lib.stride_tricks.sliding_window_view(region, 4, axis=axis).all(axis=-1)
-            values.append(np.diff(field, 3, axis=axis)[inside])
-    differences = np.concatenate(values) if values else np.zeros(0)
-    if differences.size < 20:
-        return 0.0
-    return float(1.4826 * np.median(np.abs(differences)) / np.sqrt(20.0))
-
-
-def _needed_smoothing_mm(patient: Patient, visit: Visit) -> float:
-    """One voxel where the first density image is noisy, none where it is clean."""
-    raw = raw_density(patient, visit)
-    if raw is None:
-        return 0.0
-    fraction, region = raw
-    tumor = region & (fraction > 0.05)
-    noisy = pixel_noise(fraction, tumor) > 0.005
-    return float(np.cbrt(patient.grid.voxel_volume_mm3)) if noisy else 0.0
-
-
 def _initial_state(setting: Setting) -> InitialState:
-    visit, domain = setting.fitted[0], setting.domain
-    found = setting.density(visit)
-    spacing = tuple(setting.patient.grid.spacing_mm)
+    visit, domain, patient = setting.fitted[0], setting.domain, setting.patient
+    spacing = tuple(patient.grid.spacing_mm)
+    density, edge, label = None, None, ""
+    found = raw_density(patient, visit)
+    if found is not None:
+        density, measured = denoised(*found)
     if "CELL_FRACTION" in visit.images:
-        assert found is not None
-        flat = domain.flat(found[0])
-        return InitialState(flat, domain.mask, None, jnp.zeros_like(flat), domain.mask, "")
-    drawn = outline(visit)
-    measured = drawn if found is None else found[1]
-    depth = ndimage.distance_transform_edt(drawn, sampling=spacing)
+        nearest = ndimage.distance_transform_edt(
+            ~measured, sampling=spacing, return_distances=False, return_indices=True
+        )
+        edge = domain.flat(density[tuple(nearest)])
+    else:
+        measured = outline(visit) & patient.tissue
+        label = setting.visible_label
+    depth = ndimage.distance_transform_edt(measured, sampling=spacing)
     return InitialState(
-        density=None if found is None else domain.flat(found[0]),
+        density=None if density is None else domain.flat(density),
         measured=domain.flat(measured.astype(np.float32)),
-        outside_mm=jax.numpy.asarray(distance_mm(drawn, spacing).reshape(-1)),
-        inside_mm=jax.numpy.asarray(np.asarray(depth, np.float32).reshape(-1)),
+        edge=edge,
+        outside_mm=jnp.asarray(distance_mm(measured, spacing).reshape(-1)),
+        inside_mm=jnp.asarray(np.asarray(depth, np.float32).reshape(-1)),
         mask=domain.mask,
-        label=setting.visible_label,
+        label=label,
     )

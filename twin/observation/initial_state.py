@@ -1,8 +1,9 @@
 """The state at the first fitted visit, from a density image or from an outline alone.
 
-Inside the outline the cell fraction is the (slightly smoothed) density image times a calibrated
-scale, or, without one, a rising profile. Outside it falls off as a travelling wave does ahead of
-its front, from the visibility threshold c at the outline: f = c exp(−distance / length).
+Where density was measured the cell fraction is the (slightly smoothed) image times a calibrated
+scale; inside an outline without density it is a rising profile. Beyond, it falls off as a
+travelling wave does ahead of its front, f = c exp(−distance / length), where c is the visibility
+threshold at an outline, or the nearest value that stands out of the noise of a density image.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class InitialState(eqx.Module):
     Attributes:
         density: (N,) cell fraction in the measured region; None where only an outline is known.
         measured: (N,) 1 where `density` holds a measurement.
-        outside_mm: (N,) distance from the outline, 0 inside; None where density covers all tissue.
+        edge: (N,) nearest measured density, where it was measured beyond any outline; else None.
+        outside_mm: (N,) distance from the measured region or outline, 0 inside.
         inside_mm: (N,) depth below the outline, 0 outside.
         mask: (N,) tissue.
         label: mask label whose threshold holds at the outline.
@@ -30,45 +32,46 @@ class InitialState(eqx.Module):
 
     density: Float[Array, " n"] | None
     measured: Float[Array, " n"]
-    outside_mm: Float[Array, " n"] | None
+    edge: Float[Array, " n"] | None
+    outside_mm: Float[Array, " n"]
     inside_mm: Float[Array, " n"]
     mask: Float[Array, " n"]
     label: str = eqx.field(static=True)
 
     def __call__(self, params: Params) -> State:
         """State at natural parameter values."""
-        if self.outside_mm is None:
-            assert self.density is not None
-            viable = params["initial_scale"] * self.density
+        scale, length = params["initial_scale"], params["infiltration_length"]
+        if self.edge is None:
+            border = params[f"visibility_threshold_{self.label}"]
         else:
-            threshold = params[f"visibility_threshold_{self.label}"]
-            length = params["infiltration_length"]
-            tail = threshold * jnp.exp(-self.outside_mm / length)
-            if self.density is None:
-                core = 1.0 - (1.0 - threshold) * jnp.exp(-self.inside_mm / length)
-            else:
-                core = self.density
-            viable = jnp.where(self.measured > 0.0, params["initial_scale"] * core, tail)
+            border = scale * self.edge
+        tail = border * jnp.exp(-self.outside_mm / length)
+        if self.density is None:
+            core = 1.0 - (1.0 - border) * jnp.exp(-self.inside_mm / length)
+        else:
+            core = self.density
+        viable = jnp.where(self.measured > 0.0, scale * core, tail)
         viable = jnp.clip(viable, 0.0, 0.999) * self.mask
         return State(viable, jnp.zeros_like(viable))
 
 
-def initial_parameters(with_outline: bool) -> list[Parameter]:
+def initial_parameters() -> list[Parameter]:
     """Parameters of the initial state."""
-    scale = Parameter(
-        "initial_scale",
-        "1",
-        LogNormal(1.0, 0.1),
-        "factor between the density image of the first visit and the cell fraction",
-        "assumed: ADC repeats within 5 to 10 %",
-        "assumed",
-    )
-    length = Parameter(
-        "infiltration_length",
-        "mm",
-        LogUniform(0.5, 12.0),
-        "distance over which cells thin out beyond the outline of the first visit",
-        "assumed",
-        "assumed",
-    )
-    return [scale, length] if with_outline else [scale]
+    return [
+        Parameter(
+            "initial_scale",
+            "1",
+            LogNormal(1.0, 0.1),
+            "factor between the density image of the first visit and the cell fraction",
+            "assumed: ADC repeats within 5 to 10 %",
+            "assumed",
+        ),
+        Parameter(
+            "infiltration_length",
+            "mm",
+            LogUniform(0.5, 12.0),
+            "distance over which cells thin out beyond what the first visit shows",
+            "assumed",
+            "assumed",
+        ),
+    ]

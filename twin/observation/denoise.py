@@ -1,0 +1,58 @@
+"""Noise of density images, and an initial state that noise cannot seed with tumor."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+CLEAN = 1e-3
+"""Noise below this standard deviation (cell fraction) is left alone."""
+
+
+def pixel_noise(field: np.ndarray, region: np.ndarray) -> float:
+    """Standard deviation of voxel-independent noise within a region, from third differences.
+
+    Third differences of a smooth field vanish; those of white noise have variance 20 sd².
+    """
+    values = []
+    for axis in range(3):
+        if field.shape[axis] > 3:
+            inside = np.lib.stride_tricks.sliding_window_view(region, 4, axis=axis).all(axis=-1)
+            values.append(np.diff(field, 3, axis=axis)[inside])
+    differences = np.concatenate(values) if values else np.zeros(0)
+    if differences.size < 20:
+        return 0.0
+    return float(1.4826 * np.median(np.abs(differences)) / np.sqrt(20.0))
+
+
+def smooth(field: np.ndarray, region: np.ndarray, sigma_voxels: float = 1.0) -> np.ndarray:
+    """Gaussian smoothing within a region; what lies outside has no weight."""
+    weight = ndimage.gaussian_filter(region.astype(float), sigma_voxels, truncate=3.0)
+    total = ndimage.gaussian_filter(np.where(region, field, 0.0), sigma_voxels, truncate=3.0)
+    return np.where(region, total / np.maximum(weight, 1e-12), 0.0)
+
+
+def denoised(field: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A density for a simulation to start from, and where it stands out of the noise.
+
+    Noise inside a tumor does no harm, since diffusion smooths it within days, while smoothing it
+    beforehand would pass for diffusion. Around zero it must be kept out: it may neither seed tumor
+    all over the tissue nor be clipped, since its mean would then be positive and grow. So voxels
+    far above the noise keep their value, weak ones take the mean of their surroundings, and where
+    that mean is below four deviations of what noise is left in it, nothing was measured.
+
+    Args:
+        field: (x, y, z) cell fraction.
+        region: where the image shows it.
+
+    Returns:
+        The density, at least 0, and the measured region.
+    """
+    sd = pixel_noise(field, region)
+    if sd < CLEAN:
+        return np.where(region, np.maximum(field, 0.0), 0.0), region
+    mean = smooth(field, region)
+    share = mean**2 / (mean**2 + (4.0 * sd) ** 2)
+    left = sd / (2.0 * np.sqrt(np.pi)) ** 1.5
+    density = np.where(region, share * field + (1.0 - share) * mean, 0.0)
+    return np.maximum(density, 0.0), region & (mean > 4.0 * left)
