@@ -132,7 +132,7 @@
     const nv = new niivue.Niivue({
       backColor: [0, 0, 0, 1],
       crosshairColor: [0.6, 0.8, 0.95, 0.55],
-      crosshairWidth: 0.3,
+      crosshairWidth: 0.4,
       crosshairWidthUnit: "percent",
       crosshairGap: 5,
       fontColor: [1, 1, 1, 1],
