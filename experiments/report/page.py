@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from experiments.atomic_files import write_bytes
 from experiments.report import figures, parameters, plans, provenance, summary, timeline, viewer
 from experiments.report.markup import Markup, element, json_text, paragraph
 from experiments.report.material import Material
@@ -44,7 +45,7 @@ def write_report(
     provenance: Mapping[str, Any] | None = None,
     shareable: bool = False,
 ) -> Path:
-    """Write the report as one HTML file of at most 8 MB that opens offline.
+    """Write the report, whole or not at all, as one HTML file of at most 8 MB that opens offline.
 
     Args:
         patient: the patient, with visits and the treatments given.
@@ -71,16 +72,8 @@ def write_report(
     material = Material(
         patient, posterior, outcomes, forecast, ranking, dict(provenance or {}), names
     )
-    text = render(material)
     target = Path(path)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise TwinError(
-            f"the report cannot be written ({error.strerror})",
-            where=str(target),
-            fix="Check that the folder exists, is writable and has room.",
-        ) from error
+    write_bytes(target, render(material).encode("utf-8"))
     return target
 
 
