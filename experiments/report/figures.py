@@ -31,7 +31,7 @@ def burden_figure(material: Material, quantity: str) -> Figure:
         "visible_ml": "Visible tumor volume (mL)",
     }[quantity]
     traces = band(forecast.times_days, getattr(forecast, quantity), BLUE, "forecast")
-    traces += _observations(material, quantity)
+    traces += _predictive(material, quantity) + _observations(material, quantity)
     layout = _layout("days since the first visit", title)
     layout["shapes"] = [_vertical(material.posterior.decision_day)]
     layout["yaxis"] |= {"rangemode": "tozero"}
@@ -137,6 +137,34 @@ def band(
         }
     )
     return traces
+
+
+def _predictive(material: Material, quantity: str) -> list[dict[str, Any]]:
+    """Bars of the 90 % predictive interval at each visit, measurement noise included."""
+    field = {"seen_ml": "predicted_burden_ml", "visible_ml": "predicted_visible_ml"}[quantity]
+    assert material.forecast is not None
+    days, middles, above, below = [], [], [], []
+    for item in material.forecast.visits:
+        draws = np.asarray(getattr(item, field), dtype=float)
+        draws = draws[np.isfinite(draws)]
+        if draws.size:
+            low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95]).tolist()
+            days.append(item.time_days)
+            middles.append(middle)
+            above.append(high - middle)
+            below.append(middle - low)
+    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": below}
+    return [
+        {
+            "x": days,
+            "y": middles,
+            "error_y": bars | {"color": BLUE, "thickness": 1.4, "width": 5},
+            "mode": "markers",
+            "marker": {"color": BLUE, "size": 11, "symbol": "line-ew-open"},
+            "name": "predicted at visit, 90 %",
+            "hovertemplate": "predicted at day %{x:.1f}: %{y:.3g} mL<extra></extra>",
+        }
+    ]
 
 
 def _observations(material: Material, quantity: str) -> list[dict[str, Any]]:

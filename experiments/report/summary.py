@@ -18,7 +18,8 @@ def banner(material: Material) -> Markup:
     if material.simulated_note:
         simulated = element("strong", "Simulated: ")
         notices.append(paragraph(simulated, material.simulated_note, class_="notice simulated"))
-    if not material.posterior.converged:
+    forecast = material.forecast
+    if not material.posterior.converged or (forecast is not None and not forecast.converged):
         notices.append(
             paragraph(
                 element("strong", "The calibration did not converge. "),

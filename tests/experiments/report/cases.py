@@ -1,11 +1,11 @@
 """A made-up patient with results, for tests of the report: nothing in it was measured."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from twin.calibration.posterior import Posterior
+from twin.forecast import Forecast, VisitForecast
 from twin.grid import Grid
 from twin.imaging.image import Image
 from twin.parameters import LogNormal, LogUniform, Parameter, ParameterTable
@@ -129,7 +129,7 @@ def make_posterior(patient: Patient, *, converged: bool = True) -> Posterior:
     )
 
 
-def make_forecast(patient: Patient, draws: int = 40) -> Any:
+def make_forecast(patient: Patient, draws: int = 40) -> Forecast:
     """Bands around a curve that rises and falls, and maps of every visit."""
     rng = np.random.default_rng(2)
     times = np.linspace(0, 120, 61)
@@ -157,7 +157,7 @@ def make_forecast(patient: Patient, draws: int = 40) -> Any:
                 f"{name}_width_90_prior": 30.0 * unit,
             }
         visits.append(
-            SimpleNamespace(
+            VisitForecast(
                 name=visit.name,
                 time_days=visit.time_days,
                 held_out=index >= FITTED,
@@ -171,7 +171,7 @@ def make_forecast(patient: Patient, draws: int = 40) -> Any:
                 scores=scores if index >= FITTED else {},
             )
         )
-    return SimpleNamespace(
+    return Forecast(
         times_days=times,
         viable_ml=seen * 0.8,
         seen_ml=seen,

@@ -100,6 +100,14 @@ def test_bands_are_quantiles_of_the_draws(page, results):
     np.testing.assert_allclose(median, np.median(drawn, axis=0), rtol=1e-4)
 
 
+def test_bars_at_visits_are_predictive_intervals(page, results):
+    traces = {trace["name"]: trace for trace in figures(page)["burden-seen"]["data"]}
+    bars = traces["predicted at visit, 90 %"]
+    for index, visit in enumerate(results["forecast"].visits):
+        top = bars["y"][index] + bars["error_y"]["array"][index]
+        assert top == pytest.approx(np.quantile(visit.predicted_burden_ml, 0.95), rel=1e-3)
+
+
 def test_pareto_plot_holds_every_plan_and_marks_the_standard_of_care(page, results):
     traces = {trace["name"]: trace for trace in figures(page)["pareto"]["data"]}
     rows = results["ranking"].rows

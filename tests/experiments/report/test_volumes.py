@@ -3,7 +3,6 @@
 import base64
 import gzip
 from dataclasses import replace
-from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -80,8 +79,8 @@ def test_shareable_report_has_no_volume():
 
 def test_forecast_on_another_grid_is_refused():
     material = make_material()
-    shown = SimpleNamespace(**vars(material.forecast.visits[0]))
-    shown.mean = np.zeros((2, 2, 2), np.float32)
-    wrong = SimpleNamespace(**vars(material.forecast) | {"visits": (shown,)})
+    assert material.forecast is not None
+    shown = replace(material.forecast.visits[0], mean=np.zeros((2, 2, 2), np.float32))
+    wrong = replace(material.forecast, visits=(shown,))
     with pytest.raises(TwinError, match="another grid than the patient"):
         collect_volumes(replace(material, forecast=wrong), 10**7)
