@@ -35,6 +35,7 @@ class Noise:
         discrepancy_sd: part that neighbors share.
         correlated_voxels: V, number of voxels that share one independent piece of information.
         visit_correlation: mean correlation of residuals between visits, 0..1.
+        voxels_per_visit: observed voxels in one field.
         effective_count: independent pieces of information in all visits.
         variance: what one voxel's squared residual is divided by in the fit.
     """
@@ -44,6 +45,7 @@ class Noise:
     discrepancy_sd: float
     correlated_voxels: float
     visit_correlation: float
+    voxels_per_visit: float
     effective_count: float
     variance: float
 
@@ -78,6 +80,7 @@ def estimate_noise(
         discrepancy_sd=float(sd * np.sqrt(smooth_share)),
         correlated_voxels=shared,
         visit_correlation=between,
+        voxels_per_visit=per_field,
         effective_count=count / (shared * design),
         variance=float(sd**2 * shared * design),
     )

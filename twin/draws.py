@@ -1,0 +1,88 @@
+"""Many courses of one patient: parameter draws, and their states at a day."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from twin.calibration.posterior import Posterior
+from twin.calibration.setting import Setting
+from twin.domain import Domain
+from twin.errors import TwinError
+from twin.models.model import Params, TumorModel
+from twin.observation.initial_state import InitialState
+from twin.simulate import trajectory
+from twin.solvers.splitting import State
+from twin.treatments.forcing import Forcing, compile_forcing
+
+Draws = dict[str, Float[Array, " s"]]
+
+
+def setting_of(posterior: Posterior) -> Setting:
+    """The setting of a posterior; an error where it was loaded without its patient."""
+    if posterior.setting is None:
+        raise TwinError(
+            "the posterior has no patient",
+            where="posterior",
+            expected="a posterior from calibrate, or one loaded together with its patient",
+        )
+    return posterior.setting
+
+
+def sample(posterior: Posterior, count: int, seed: int) -> Draws:
+    """Natural parameter values drawn from a posterior, ready for the solver."""
+    return {k: jnp.asarray(v, jnp.float32) for k, v in posterior.sample(count, seed).items()}
+
+
+def states_at_decision(posterior: Posterior, draws: Draws) -> State:
+    """(S, N) states of every draw on the decision day, before that day's treatments."""
+    setting = setting_of(posterior)
+    count = len(next(iter(draws.values())))
+    if setting.decision_day == setting.start_days:
+        return jax.vmap(setting.initial)(draws)
+    treatments = setting.patient.treatments.before(setting.decision_day)
+    forcing, _ = compile_forcing(
+        treatments,
+        start_days=setting.start_days,
+        times_days=[setting.decision_day],
+        drugs=treatments.drugs,
+        body_surface_m2=setting.patient.body_surface_m2,
+        max_step_days=setting.max_step_days,
+    )
+    states = _last_states(
+        setting.model,
+        draws,
+        setting.domain,
+        jax.tree.map(jnp.asarray, forcing),
+        setting.initial,
+        setting.resectable_flat,
+    )
+    assert states.viable.shape[0] == count
+    return states
+
+
+@eqx.filter_jit
+def _last_states(
+    model: TumorModel,
+    draws: Draws,
+    domain: Domain,
+    forcing: Forcing,
+    initial: InitialState,
+    resectable_mm: Array | None,
+) -> State:
+    def one(params: Params) -> State:
+        viable, dead = trajectory(
+            model, params, domain, forcing, initial(params), resectable_mm
+        )
+        return State(viable[-1], dead[-1])
+
+    return jax.lax.map(one, draws)
+
+
+def failed(*fields: np.ndarray) -> np.ndarray:
+    """Draws (first axis) that hold a value which is not finite."""
+    bad = [~np.isfinite(f).reshape(len(f), -1).all(axis=1) for f in fields]
+    return np.logical_or.reduce(bad)

@@ -1,0 +1,310 @@
+"""Every plan under every posterior draw: `sweep(posterior, plans) -> Outcomes`.
+
+A shard is a block of plans under all draws. What it holds depends on its plans and draws alone, so
+shards can be computed in any order, on any device, and again after a crash. Plans differ only in
+their treatment tables: one compiled program serves them all, and memory does not grow with their
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from twin.calibration.posterior import Posterior
+from twin.domain import Domain
+from twin.draws import Draws, sample, setting_of, states_at_decision
+from twin.errors import TwinError
+from twin.models.model import Params, TumorModel
+from twin.scenarios.outcomes import Outcomes, concatenate, time_to_progression
+from twin.scenarios.plan_set import Plan, PlanSet
+from twin.scenarios.toxicity import tumor_bed_gy
+from twin.simulate import NOT_FINITE, OK
+from twin.solvers.splitting import State, solve
+from twin.treatments.forcing import Forcing, compile_forcing
+from twin.treatments.schedule import Schedule
+
+PLANS_PER_SHARD = 25
+RECORD_EVERY_DAYS = 7.0
+_ROUND_STEPS = 16
+
+
+class Store(Protocol):
+    """Where shards go as they come; see experiments.store for the one on disk."""
+
+    def done(self) -> set[int]:
+        """Indices of the shards that are complete."""
+        ...
+
+    def write(self, index: int, arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Any:
+        """Keep a shard."""
+        ...
+
+    def read(self, index: int) -> dict[str, np.ndarray]:
+        """Arrays of a shard."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs the work items of a sweep; see experiments.engines for one that uses every core."""
+
+    def __call__(
+        self, work: Callable[[int], Outcomes], items: Iterable[int]
+    ) -> Iterator[tuple[int, Outcomes]]:
+        """Yield (item, work(item)) in any order."""
+        ...
+
+
+def one_by_one(
+    work: Callable[[int], Outcomes], items: Iterable[int]
+) -> Iterator[tuple[int, Outcomes]]:
+    """The engine that runs one shard after the other."""
+    for item in items:
+        yield item, work(item)
+
+
+def sweep(
+    posterior: Posterior,
+    plans: PlanSet,
+    *,
+    draws: int = 32,
+    seed: int = 0,
+    engine: Engine = one_by_one,
+    store: Store | None = None,
+    plans_per_shard: int = PLANS_PER_SHARD,
+    progress: Callable[[int, int], None] | None = None,
+) -> Outcomes:
+    """Simulate plans from the decision day to the horizon under posterior draws.
+
+    Parameters that the data did not determine (radiosensitivity before any fraction, a drug not
+    yet given) are drawn from their priors, as the posterior has it.
+
+    Args:
+        posterior: from `calibrate`; its decision day is the last fitted visit.
+        plans: candidate plans; moved to the decision day where they were made for another.
+        draws: posterior draws, common to all plans.
+        seed: of the draws. Use another for judging finalists on fresh draws.
+        engine: how shards are run; one after the other by default.
+        store: where shards are kept and found again; in memory by default.
+        plans_per_shard: size of a shard.
+        progress: called with (scenarios done, scenarios in all) after each shard.
+
+    Raises:
+        TwinError: a plan with surgery for a patient without an outline.
+    """
+    setting = setting_of(posterior)
+    if plans.decision_day != setting.decision_day:
+        plans = plans.moved_to(setting.decision_day)
+    work = _Work.of(posterior, plans, draws, seed, plans_per_shard)
+    finished = store.done() if store is not None else set()
+    shards = range(work.shards)
+    kept: dict[int, Outcomes] = {}
+    count = sum(len(work.block(i)) for i in shards if i in finished) * draws
+    for index, outcomes in engine(work, [i for i in shards if i not in finished]):
+        scenarios = len(outcomes.plans) * draws
+        if store is None:
+            kept[index] = outcomes
+        else:
+            store.write(index, outcomes.to_arrays(), {"scenarios": scenarios})
+        count += scenarios
+        if progress is not None:
+            progress(count, len(plans) * draws)
+    if store is not None:
+        kept = {i: Outcomes.from_arrays(store.read(i), work.block(i)) for i in shards}
+    return concatenate([kept[i] for i in shards])
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Everything that the shards share; calling it with an index simulates that shard."""
+
+    posterior: Posterior
+    plans: PlanSet
+    parameters: dict[str, np.ndarray]
+    draws: Draws
+    states: State
+    times_days: np.ndarray
+    drugs: tuple[str, ...]
+    steps: int
+    rows: int
+    per_shard: int
+
+    @classmethod
+    def of(
+        cls, posterior: Posterior, plans: PlanSet, draws: int, seed: int, per_shard: int
+    ) -> _Work:
+        setting = setting_of(posterior)
+        if any(p.schedule.surgeries for p in plans) and setting.resectable_mm is None:
+            raise TwinError(
+                "a plan holds surgery but the patient has no outline to follow",
+                where="plans",
+                expected="a mask at a fitted visit",
+                fix="Add the outline of the tumor to the last fitted visit.",
+            )
+        drugs = setting.drugs(*(d for p in plans for d in p.schedule.drugs))
+        extended = posterior.extended(
+            setting.model.table(setting.patient.site, drugs, setting.domain.tissues)
+        )
+        parameters = extended.sample(draws, seed)
+        drawn = sample(extended, draws, seed)
+        horizon = setting.decision_day + plans.horizon_days
+        grid = np.arange(setting.decision_day, horizon, RECORD_EVERY_DAYS)
+        times = np.append(grid, horizon)
+        sizes = [_size(p.schedule, times, setting.max_step_days) for p in plans]
+        steps = -(-max(s for s, _ in sizes) // _ROUND_STEPS) * _ROUND_STEPS
+        return cls(
+            posterior=extended,
+            plans=plans,
+            parameters={n: parameters[n] for n in extended.names},
+            draws=drawn,
+            states=states_at_decision(extended, drawn),
+            times_days=times,
+            drugs=drugs,
+            steps=steps,
+            rows=max(r for _, r in sizes),
+            per_shard=per_shard,
+        )
+
+    @property
+    def shards(self) -> int:
+        return -(-len(self.plans) // self.per_shard)
+
+    def block(self, index: int) -> tuple[Plan, ...]:
+        """Plans of a shard."""
+        return self.plans.plans[index * self.per_shard : (index + 1) * self.per_shard]
+
+    def __call__(self, index: int) -> Outcomes:
+        setting, block = setting_of(self.posterior), self.block(index)
+        padded = [*block, *[block[-1]] * (self.per_shard - len(block))]
+        tables = [self._forcing(plan.schedule) for plan in padded]
+        stacked = jax.tree.map(lambda *a: jnp.asarray(np.stack(a)), *(t[0] for t in tables))
+        label = setting.visible_label if setting.labels else ""
+        series = _run(
+            setting.model,
+            self.draws,
+            setting.domain,
+            stacked,
+            self.states,
+            setting.resectable_flat,
+            label,
+        )
+        end, visible, resected = (
+            np.moveaxis(np.asarray(a, float), 0, 1)[: len(block)] * setting.domain.voxel_ml
+            for a in series
+        )
+        rows = np.stack([t[1] for t in tables[: len(block)]])
+        surgery = [_surgery_row(t[0]) for t in tables[: len(block)]]
+        return self._outcomes(block, end, visible, resected, rows, surgery)
+
+    def _forcing(self, schedule: Schedule) -> tuple[Forcing, np.ndarray]:
+        setting = setting_of(self.posterior)
+        given = setting.patient.treatments.before(setting.decision_day)
+        return compile_forcing(
+            given + schedule,
+            start_days=setting.decision_day,
+            times_days=self.times_days,
+            drugs=self.drugs,
+            body_surface_m2=setting.patient.body_surface_m2,
+            max_step_days=setting.max_step_days,
+            steps=self.steps,
+            rows=self.rows,
+        )
+
+    def _outcomes(
+        self,
+        block: tuple[Plan, ...],
+        end: np.ndarray,
+        visible: np.ndarray,
+        resected: np.ndarray,
+        rows: np.ndarray,
+        surgery: list[int],
+    ) -> Outcomes:
+        """Rows (P, S, R) of a block as outcomes."""
+        finite = np.isfinite(end).all(axis=-1) & np.isfinite(visible).all(axis=-1)
+        end, visible, resected = (np.nan_to_num(a) for a in (end, visible, resected))
+        viable_ml = np.stack([e[:, r] for e, r in zip(end, rows, strict=True)])
+        visible_ml = np.stack([v[:, r] for v, r in zip(visible, rows, strict=True)])
+        residual = viable_ml[..., -1]
+        before = [e[:, s - 1] if s > 0 else x for e, s, x in zip(end, surgery, residual, strict=True)]
+        after = [c[:, s] if s > 0 else x for c, s, x in zip(resected, surgery, residual, strict=True)]
+        days, progressed = time_to_progression(self.times_days, visible_ml)
+        given = setting_of(self.posterior).patient.treatments.before(self.posterior.decision_day)
+        ratio = self.parameters.get(
+            "alpha_beta_ratio",
+            np.full(end.shape[1], self.posterior.point.get("alpha_beta_ratio", 10.0)),
+        )
+        return Outcomes(
+            plans=block,
+            times_days=self.times_days,
+            viable_ml=viable_ml.astype(np.float32),
+            visible_ml=visible_ml.astype(np.float32),
+            endpoint_ml=np.stack(before),
+            residual_ml=residual,
+            outside_margin_ml=np.stack(after),
+            progression_days=days,
+            progressed=progressed,
+            tumor_bed_gy=np.stack([tumor_bed_gy(given + p.schedule, ratio) for p in block]),
+            parameters=self.parameters,
+            status=np.where(finite, OK, NOT_FINITE).astype(np.int8),
+        )
+
+
+def _size(schedule: Schedule, times: np.ndarray, max_step_days: float) -> tuple[int, int]:
+    """Steps and rows that a schedule needs."""
+    forcing, _ = compile_forcing(
+        Schedule(schedule.fractions, (), schedule.surgeries),
+        start_days=times[0],
+        times_days=times,
+        max_step_days=max_step_days,
+    )
+    return forcing.dt_days.size + len(schedule.drug_doses), forcing.row_start.size
+
+
+def _surgery_row(forcing: Forcing) -> int:
+    """Row that starts with the last resection, or -1."""
+    cuts = np.flatnonzero(np.asarray(forcing.resection_mm) >= 0.0)
+    return int(cuts[-1]) if cuts.size else -1
+
+
+@eqx.filter_jit
+def _run(
+    model: TumorModel,
+    draws: Draws,
+    domain: Domain,
+    forcings: Forcing,
+    states: State,
+    resectable_mm: Array | None,
+    label: str,
+) -> tuple[Array, Array, Array]:
+    """(S, P, rows) sums over voxels: viable at the end of a row, outlined then, viable at its
+    start after a resection."""
+
+    def one_draw(inputs: tuple[Params, State]) -> tuple[Array, Array, Array]:
+        params, state = inputs
+        threshold = params[f"visibility_threshold_{label}"] if label else jnp.asarray(0.1)
+        rates = model.rates(params, domain, forcings.drugs)
+
+        def one_plan(forcing: Forcing) -> tuple[Array, Array, Array]:
+            return solve(
+                rates,
+                forcing,
+                state,
+                lambda begin, end: (
+                    end.viable.sum(),
+                    (end.viable + end.dead > threshold).sum(),
+                    begin.viable.sum(),
+                ),
+                classes=domain.dominant,
+                resectable_mm=resectable_mm,
+            )
+
+        return jax.lax.map(one_plan, forcings)
+
+    return jax.lax.map(one_draw, (draws, states))
