@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -49,7 +51,7 @@ class Domain(eqx.Module):
             )
         return jnp.asarray(field, self.mask.dtype).reshape(-1) * self.mask
 
-    def volume(self, flat: Array) -> np.ndarray:
+    def volume(self, flat: Array | np.ndarray) -> np.ndarray:
         """A flat array (..., N) as (..., x, y, z)."""
         array = np.asarray(flat)
         return array.reshape(*array.shape[:-1], *self.shape)
@@ -58,7 +60,7 @@ class Domain(eqx.Module):
 def make_domain(
     tissue: np.ndarray,
     spacing_mm: tuple[float, float, float],
-    tissues: dict[str, np.ndarray] | None = None,
+    tissues: Mapping[str, np.ndarray] | None = None,
 ) -> Domain:
     """A domain from a tissue mask and, optionally, fractions of named tissues.
 

@@ -122,7 +122,9 @@ def simulate(
         jax.tree.map(jnp.asarray, forcing),
         state,
         None if resectable_mm is None else jnp.asarray(resectable_mm, jnp.float32).reshape(-1),
-        None if dose_maps is None else jnp.asarray(dose_maps, jnp.float32).reshape(len(dose_maps), -1),
+        None
+        if dose_maps is None
+        else jnp.asarray(dose_maps, jnp.float32).reshape(len(dose_maps), -1),
     )
     viable, dead = np.asarray(viable)[rows], np.asarray(dead)[rows]
     status = status_of(viable, dead)

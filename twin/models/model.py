@@ -1,4 +1,4 @@
-"""What a tumor model tells the solver: rates that do not depend on the state, and its parameters."""
+"""What a tumor model tells the solver: rates that do not depend on the state; its parameters."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ multiply the state at their very time. Second order in time, bounded in [0, 1], 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import equinox as eqx
 import jax
@@ -22,8 +21,6 @@ from jaxtyping import Array, Float
 from twin.models.model import Rates
 from twin.operators.fluxes import diffuse
 from twin.treatments.forcing import NODES, WEIGHTS, Forcing
-
-Recorded = TypeVar("Recorded")
 
 
 class State(eqx.Module):
@@ -41,7 +38,7 @@ class _Maps(eqx.Module):
     log_kill: Float[Array, "steps 2"]
 
 
-def solve(
+def solve[Recorded](
     rates: Rates,
     forcing: Forcing,
     initial: State,
@@ -89,7 +86,9 @@ def solve(
             relative = dose_maps[forcing.dose_map[step]]
             survival = jax.lax.cond(
                 linear > 0.0,
-                lambda: jnp.exp(-rates.alpha * linear * relative - rates.beta * squared * relative**2),
+                lambda: jnp.exp(
+                    -rates.alpha * linear * relative - rates.beta * squared * relative**2
+                ),
                 lambda: jnp.ones_like(relative),
             )
         return State(survival * state.viable, state.dead + (1.0 - survival) * state.viable)
@@ -98,8 +97,10 @@ def solve(
         if resectable_mm is None:
             return state
 
+        distance = resectable_mm
+
         def cut(s: State) -> State:
-            kept = (resectable_mm > margin).astype(s.viable.dtype)
+            kept = (distance > margin).astype(s.viable.dtype)
             return State(s.viable * kept, s.dead * kept)
 
         return jax.lax.cond(margin >= 0.0, cut, lambda s: s, state)
@@ -118,22 +119,25 @@ def solve(
         step = jnp.minimum(step, forcing.dt_days.shape[0] - 1)
         return react(irradiate(state, step, active), step, 0, active)
 
-    def row(state: State, xs: tuple[Array, Array, Array]) -> tuple[State, Recorded]:
+    def row(state: State, xs: tuple[Array, ...]) -> tuple[State, Recorded]:
         start, stop, margin = xs
         resected = resect(state, margin)
         begun = begin(resected, start, start < stop)
         end = jax.lax.fori_loop(start, stop, lambda k, s: advance(k, s, stop), begun)
         return end, record(resected, end)
 
-    rows = (forcing.row_start, forcing.row_stop, forcing.resection_mm)
+    rows = tuple(
+        jnp.asarray(r) for r in (forcing.row_start, forcing.row_stop, forcing.resection_mm)
+    )
     return jax.lax.scan(row, initial, rows)[1]
 
 
 def _reaction_maps(rates: Rates, forcing: Forcing) -> _Maps:
     half = 0.5 * forcing.dt_days[:, None, None, None]
-    log_kill = forcing.exposure_days @ rates.sensitivities if forcing.drugs else (
-        jnp.zeros(forcing.exposure_days.shape[:3])
-    )
+    exposure = jnp.asarray(forcing.exposure_days)
+    log_kill = jnp.zeros(exposure.shape[:3], exposure.dtype)
+    if forcing.drugs:
+        log_kill = exposure @ rates.sensitivities
     growth = rates.growth[None, None, None, :]
     nodes = jnp.asarray(NODES, forcing.dt_days.dtype)[None, None, :, None]
     weights = jnp.asarray(WEIGHTS, forcing.dt_days.dtype)[None, None, :, None]

@@ -39,14 +39,14 @@ class Forcing(eqx.Module):
         drugs: names along the last axis of the exposure.
     """
 
-    dt_days: Float[Array, " steps"]
-    dose_gy: Float[Array, " steps"]
-    dose_squared_gy2: Float[Array, " steps"]
-    dose_map: Int[Array, " steps"]
-    exposure_days: Float[Array, "steps 2 nodes drugs"]
-    row_start: Int[Array, " rows"]
-    row_stop: Int[Array, " rows"]
-    resection_mm: Float[Array, " rows"]
+    dt_days: Float[Array | np.ndarray, " steps"]
+    dose_gy: Float[Array | np.ndarray, " steps"]
+    dose_squared_gy2: Float[Array | np.ndarray, " steps"]
+    dose_map: Int[Array | np.ndarray, " steps"]
+    exposure_days: Float[Array | np.ndarray, "steps 2 nodes drugs"]
+    row_start: Int[Array | np.ndarray, " rows"]
+    row_stop: Int[Array | np.ndarray, " rows"]
+    resection_mm: Float[Array | np.ndarray, " rows"]
     drugs: tuple[str, ...] = eqx.field(static=True)
 
 

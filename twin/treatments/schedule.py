@@ -102,10 +102,9 @@ class Schedule:
     def between(self, start_days: float, stop_days: float) -> Schedule:
         """Events with `start_days <= time < stop_days`."""
         return Schedule(
-            *(
-                tuple(e for e in events if start_days <= e.time_days < stop_days)
-                for events in (self.fractions, self.drug_doses, self.surgeries)
-            )
+            tuple(f for f in self.fractions if start_days <= f.time_days < stop_days),
+            tuple(d for d in self.drug_doses if start_days <= d.time_days < stop_days),
+            tuple(s for s in self.surgeries if start_days <= s.time_days < stop_days),
         )
 
     def before(self, day: float) -> Schedule:
