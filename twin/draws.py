@@ -14,7 +14,7 @@ from twin.domain import Domain
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
 from twin.observation.initial_state import InitialState
-from twin.simulate import trajectory
+from twin.simulation import trajectory
 from twin.solvers.splitting import State
 from twin.treatments.forcing import Forcing, compile_forcing
 

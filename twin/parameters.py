@@ -14,7 +14,8 @@ from typing import Literal, Protocol
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr, ndtri
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
+from scipy import special
 
 from twin.errors import TwinError
 
@@ -24,7 +25,7 @@ Provenance = Literal["measured", "literature human", "animal", "assumed"]
 class Prior(Protocol):
     """A distribution given as a monotone map of a standard normal variable."""
 
-    def transform(self, z: Array | float) -> Array:
+    def transform(self, z: ArrayLike) -> Array:
         """Value at the standard normal score `z`; can be traced and differentiated by JAX."""
         ...
 
@@ -44,7 +45,7 @@ class LogNormal:
     median: float
     sigma: float
 
-    def transform(self, z: Array | float) -> Array:
+    def transform(self, z: ArrayLike) -> Array:
         return self.median * jnp.exp(self.sigma * jnp.asarray(z))
 
     def inverse(self, value: float) -> float:
@@ -62,8 +63,8 @@ class LogUniform:
     low: float
     high: float
 
-    def transform(self, z: Array | float) -> Array:
-        return self.low * (self.high / self.low) ** ndtr(jnp.asarray(z))
+    def transform(self, z: ArrayLike) -> Array:
+        return self.low * (self.high / self.low) ** ndtr(jnp.asarray(z, float))
 
     def inverse(self, value: float) -> float:
         _positive(value)
@@ -80,8 +81,8 @@ class Uniform:
     low: float
     high: float
 
-    def transform(self, z: Array | float) -> Array:
-        return self.low + (self.high - self.low) * ndtr(jnp.asarray(z))
+    def transform(self, z: ArrayLike) -> Array:
+        return self.low + (self.high - self.low) * ndtr(jnp.asarray(z, float))
 
     def inverse(self, value: float) -> float:
         return _score((value - self.low) / (self.high - self.low))
@@ -99,17 +100,24 @@ class Normal:
     low: float
     high: float
 
-    def _tails(self) -> tuple[Array, Array]:
-        return ndtr((self.low - self.mean) / self.sd), ndtr((self.high - self.mean) / self.sd)
-
-    def transform(self, z: Array | float) -> Array:
-        below, above = self._tails()
-        return self.mean + self.sd * ndtri(below + (above - below) * ndtr(jnp.asarray(z)))
+    def transform(self, z: ArrayLike) -> Array:
+        """Each half by its own tail: a share next to 1 has no digits left in float32."""
+        z = jnp.asarray(z, float)
+        below, above = self._outside()
+        inside = 1.0 - below - above
+        lower = ndtri(below + inside * ndtr(jnp.minimum(z, 0.0)))
+        upper = -ndtri(above + inside * ndtr(-jnp.maximum(z, 0.0)))
+        return self.mean + self.sd * jnp.where(z < 0.0, lower, upper)
 
     def inverse(self, value: float) -> float:
-        below, above = self._tails()
-        share = (ndtr((value - self.mean) / self.sd) - below) / (above - below)
-        return _score(float(share))
+        below, above = self._outside()
+        share = special.ndtr((value - self.mean) / self.sd) - below
+        return _score(share / (1.0 - below - above))
+
+    def _outside(self) -> tuple[float, float]:
+        """Share of the untruncated distribution below `low` and above `high`."""
+        low, high = (self.low - self.mean) / self.sd, (self.mean - self.high) / self.sd
+        return float(special.ndtr(low)), float(special.ndtr(high))
 
     def describe(self) -> str:
         return f"normal, {self.mean:g} ± {self.sd:g} within {self.low:g} to {self.high:g}"
@@ -121,7 +129,7 @@ class Fixed:
 
     value: float
 
-    def transform(self, z: Array | float) -> Array:
+    def transform(self, z: ArrayLike) -> Array:
         return jnp.full_like(jnp.asarray(z, dtype=float), self.value)
 
     def inverse(self, value: float) -> float:
@@ -158,7 +166,7 @@ class Parameter:
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
         """Central prior interval."""
-        z = float(ndtri(0.5 + level / 2.0))
+        z = float(special.ndtri(0.5 + level / 2.0))
         return float(self.prior.transform(-z)), float(self.prior.transform(z))
 
 
@@ -224,7 +232,7 @@ class ParameterTable(Mapping[str, Parameter]):
 
 def _score(share: float) -> float:
     """Standard normal score of a cumulative share, kept a little inside (0, 1)."""
-    return float(ndtri(np.clip(share, 1e-6, 1.0 - 1e-6)))
+    return float(special.ndtri(np.clip(share, 1e-6, 1.0 - 1e-6)))
 
 
 def _positive(value: float) -> None:

@@ -7,7 +7,7 @@ from experiments.report.names import Names
 
 if TYPE_CHECKING:
     from twin.calibration.posterior import Posterior
-    from twin.forecast import Forecast
+    from twin.forecasting import Forecast
     from twin.patient import Patient, Visit
     from twin.scenarios.outcomes import Outcomes
     from twin.scenarios.plans import Plan

@@ -23,7 +23,7 @@ from twin.errors import TwinError
 
 if TYPE_CHECKING:
     from twin.calibration.posterior import Posterior
-    from twin.forecast import Forecast
+    from twin.forecasting import Forecast
     from twin.patient import Patient
     from twin.scenarios.outcomes import Outcomes
     from twin.scenarios.ranking import Ranking

@@ -26,7 +26,7 @@ from twin.models.model import Params, TumorModel
 from twin.scenarios.outcomes import Outcomes, concatenate, time_to_progression
 from twin.scenarios.plan_set import Plan, PlanSet
 from twin.scenarios.toxicity import tumor_bed_gy
-from twin.simulate import NOT_FINITE, OK
+from twin.simulation import NOT_FINITE, OK
 from twin.solvers.splitting import State, solve
 from twin.treatments.forcing import Forcing, compile_forcing
 from twin.treatments.schedule import Schedule

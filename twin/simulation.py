@@ -98,13 +98,6 @@ def simulate(
         TwinError: unusable input (shapes, values, missing parameters).
     """
     state = State(_checked(domain, initial, "initial"), _checked(domain, initial_dead, "dead"))
-    if schedule.between(start_days, times_days[-1]).surgeries and resectable_mm is None:
-        raise TwinError(
-            "the schedule holds surgery but no outline to follow",
-            where="resectable_mm",
-            expected="distance of every voxel from the outline, mm",
-            fix="Pass twin.treatments.surgery.distance_mm(mask, spacing_mm).",
-        )
     drugs = schedule.drugs
     _complete(model, params, domain, drugs)
     forcing, rows = compile_forcing(
@@ -115,6 +108,20 @@ def simulate(
         body_surface_m2=body_surface_m2,
         max_step_days=max_step_days,
     )
+    if np.any(forcing.resection_mm >= 0.0) and resectable_mm is None:
+        raise TwinError(
+            "the schedule holds surgery but no outline to follow",
+            where="resectable_mm",
+            expected="distance of every voxel from the outline, mm",
+            fix="Pass twin.treatments.surgery.distance_mm(mask, spacing_mm).",
+        )
+    if dose_maps is not None and int(np.max(forcing.dose_map)) >= len(dose_maps):
+        raise TwinError(
+            "a fraction names a dose map that is not given",
+            where="dose_maps",
+            expected=f"at least {int(np.max(forcing.dose_map)) + 1} maps",
+            got=str(len(dose_maps)),
+        )
     viable, dead = trajectory(
         model,
         {name: jnp.asarray(v, jnp.float32) for name, v in params.items()},

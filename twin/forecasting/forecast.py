@@ -21,13 +21,13 @@ from twin.calibration.setting import Setting, outline, raw_density
 from twin.domain import Domain
 from twin.draws import Draws, failed, sample, setting_of
 from twin.errors import TwinError
-from twin.forecast.baselines import exponential, no_change
-from twin.forecast.scores import ccc, dice, judge
+from twin.forecasting.baselines import exponential, no_change
+from twin.forecasting.scores import ccc, dice, judge
 from twin.models.model import Params, TumorModel
 from twin.observation.initial_state import InitialState
 from twin.observation.segmentation import drawn_probability
 from twin.patient import Visit
-from twin.simulate import trajectory
+from twin.simulation import trajectory
 from twin.treatments.forcing import Forcing, compile_forcing
 
 QUANTITIES = ("burden", "visible")

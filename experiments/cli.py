@@ -1,0 +1,201 @@
+"""The command line: check, calibrate, forecast, sweep, report, bench, demo.
+
+JAX and everything that needs it are imported inside the commands, so that `--help` and `check` start
+at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from twin.errors import TwinError
+
+if TYPE_CHECKING:
+    from experiments.runs import Run
+    from twin.calibration import Posterior
+
+app = App(
+    name="oncotwin",
+    help="Digital twins of tumors, from scans to ranked treatment plans."
+    " Research use, not for clinical decisions.",
+    version_flags=["--version"],
+)
+
+RunFolder = Annotated[Path, Parameter(help="Run folder made by calibrate.")]
+Restart = Annotated[bool, Parameter(negative="", help="Discard what an earlier try left.")]
+
+
+@app.command
+def check(patient: Annotated[Path, Parameter(help="Patient folder with patient.yaml.")]) -> int:
+    """Say what a patient folder holds and what is wrong with it."""
+    from experiments import console
+    from twin.patient_folder import check_patient
+
+    findings = check_patient(patient)
+    console.print_findings(findings)
+    return 2 if any(finding.level == "error" for finding in findings) else 0
+
+
+@app.command
+def calibrate(
+    patient: Annotated[Path, Parameter(help="Patient folder with patient.yaml.")],
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Run folder to make.")],
+    model: Annotated[str, Parameter(help="Tumor model.")] = "fisher-kpp",
+    visits: Annotated[
+        int | None, Parameter(help="Visits to fit, from the first on; the rest is held out.")
+    ] = None,
+    spacing_mm: Annotated[
+        float | None, Parameter(help="Resample to cubic voxels of this size first.")
+    ] = None,
+    seed: Annotated[int, Parameter(help="Seed of every random draw of this run.")] = 0,
+    restart: Restart = False,
+) -> None:
+    """Calibrate a tumor model to a patient and start a run folder."""
+    from experiments import console, workflow
+
+    _use_cores()
+    with console.working("Calibrating"):
+        run, posterior = workflow.calibrate_run(
+            patient,
+            output,
+            model=model,
+            visits=visits,
+            spacing_mm=spacing_mm,
+            seed=seed,
+            restart=restart,
+        )
+    console.print_calibration(posterior)
+    _next(run, "forecast")
+
+
+@app.command
+def forecast(
+    run: RunFolder,
+    *,
+    draws: Annotated[int, Parameter(help="Posterior draws.")] = 64,
+    horizon_days: Annotated[float, Parameter(help="Days beyond the last visit.")] = 0.0,
+) -> None:
+    """Forecast every visit with intervals and score those held out."""
+    from experiments import console, workflow
+
+    _use_cores()
+    opened, posterior = _open(run)
+    with console.working("Forecasting"):
+        result = workflow.forecast_run(opened, posterior, draws=draws, horizon_days=horizon_days)
+    console.print_forecast(result, posterior)
+    _next(opened, "sweep")
+
+
+@app.command
+def sweep(
+    run: RunFolder,
+    *,
+    plans: Annotated[
+        Path | None, Parameter(help="YAML file of plans; by default plans of the patient's site.")
+    ] = None,
+    draws: Annotated[int, Parameter(help="Posterior draws, common to all plans.")] = 32,
+    count: Annotated[int, Parameter(help="Number of default plans.")] = 1000,
+    objective: Annotated[
+        str, Parameter(help="Outcome to rank by; see docs/reference/plans.md.")
+    ] = "residual_ml",
+    restart: Restart = False,
+) -> None:
+    """Simulate candidate plans under what is uncertain and rank them. Resumes after a crash."""
+    from experiments import console, workflow
+
+    _use_cores()
+    opened, posterior = _open(run)
+    candidates = workflow.plans_for(posterior, plans, count)
+    with console.progress("Simulating") as progress:
+        _, ranking = workflow.sweep_run(
+            opened,
+            posterior,
+            candidates,
+            draws=draws,
+            objective=objective,
+            restart=restart,
+            progress=progress,
+        )
+    console.print_ranking(ranking)
+    _next(opened, "report")
+
+
+@app.command
+def report(
+    run: RunFolder,
+    *,
+    shareable: Annotated[
+        bool, Parameter(negative="", help="Leave out every voxel and identifier.")
+    ] = False,
+) -> None:
+    """Write one HTML file that opens offline."""
+    from experiments import console, workflow
+
+    opened, posterior = _open(run)
+    path = workflow.report_run(opened, posterior, shareable=shareable)
+    console.print_report(path, shareable=shareable)
+
+
+@app.command
+def bench(*names: Annotated[str, Parameter(help="Figures to measure; all by default.")]) -> None:
+    """Measure speed, memory and accuracy; one JSON line a figure."""
+    from experiments.benchmarks import run_benchmarks
+
+    run_benchmarks(list(names) or None)
+
+
+@app.command
+def demo(
+    *,
+    output: Annotated[
+        Path, Parameter(name=["--output", "-o"], help="Run folder to make.")
+    ] = Path("runs/demo"),
+    plans: Annotated[int, Parameter(help="Number of candidate plans.")] = 1000,
+    draws: Annotated[int, Parameter(help="Posterior draws.")] = 32,
+) -> None:
+    """Run everything on the embedded patient: check, calibrate, forecast, sweep, report."""
+    from experiments.demo import run_demo
+
+    _use_cores()
+    run_demo(output, plans=plans, draws=draws)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point. A `TwinError` becomes one message on stderr and exit code 2."""
+    try:
+        return int(app(arguments, result_action="return_value") or 0)
+    except TwinError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on where it was", file=sys.stderr)
+        return 130
+
+
+def _use_cores() -> None:
+    from experiments.engines.local import use_every_core
+
+    use_every_core()
+
+
+def _open(folder: Path) -> tuple[Run, Posterior]:
+    from experiments import workflow
+    from experiments.runs import Run
+
+    opened = Run.open(folder)
+    return opened, workflow.load_posterior(opened)
+
+
+def _next(run: Run, command: str) -> None:
+    from experiments import console
+
+    console.say(f"Next: oncotwin {command} {run.folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,319 @@
+"""The main job, step by step on a run folder: calibrate, forecast, sweep, report.
+
+Each step reads what the one before it left in the run folder and adds its own files, so that any
+of them can be repeated, resumed after a crash, or done from Python instead of the command line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.engines.local import every_core
+from experiments.json_text import identity_of
+from experiments.runs import Run
+from experiments.store import ShardStore
+from twin import __version__
+from twin.calibration.calibrate import calibrate
+from twin.calibration.posterior import Posterior
+from twin.calibration.setting import make_setting
+from twin.errors import TwinError
+from twin.forecasting import Forecast, VisitForecast, forecast
+from twin.models import MODELS
+from twin.models.model import TumorModel
+from twin.models.priors import growth_priors
+from twin.patient import Patient, coarsen_patient, crop_to_tumor
+from twin.patient_folder import load_patient
+from twin.scenarios import Outcomes, PlanSet, Ranking, choose_finalists, default_plans, rank
+from twin.scenarios.sweep import sweep
+
+MARGIN_MM = 10.0
+"""Tissue kept around the tumor whatever the forecast."""
+FINALISTS, FRESH_DRAWS = 10, 200
+
+Progress = Callable[[int, int], None]
+
+
+def model_named(name: str) -> TumorModel:
+    """The tumor model of a name on the command line."""
+    if name not in MODELS:
+        raise TwinError(
+            f"unknown model {name!r}", where="--model", expected=", ".join(MODELS), got=repr(name)
+        )
+    return MODELS[name]()
+
+
+def prepare(
+    patient: Patient, *, horizon_days: float = 180.0, spacing_mm: float | None = None
+) -> Patient:
+    """Crop a patient around the tumor, with a margin that grows with the time to be simulated.
+
+    The margin is 10 mm and twice the way that a front of the site's median parameters would travel
+    from the first visit to the horizon; the grid's own border ends it.
+    """
+    if spacing_mm is not None:
+        patient = coarsen_patient(patient, spacing_mm)
+    median = {p.name: float(p.prior.transform(0.0)) for p in growth_priors(patient.site)}
+    speed = 2.0 * math.sqrt(median["diffusivity"] * median["proliferation_rate"])
+    days = patient.visits[-1].time_days - patient.visits[0].time_days + horizon_days
+    return crop_to_tumor(patient, MARGIN_MM + speed * days)
+
+
+def calibrate_run(
+    patient_folder: str | Path,
+    run_folder: str | Path,
+    *,
+    model: str = "fisher-kpp",
+    visits: int | None = None,
+    spacing_mm: float | None = None,
+    seed: int = 0,
+    restart: bool = False,
+) -> tuple[Run, Posterior]:
+    """Calibrate a patient and start a run folder with the posterior."""
+    equations = model_named(model)
+    patient = load_patient(patient_folder)
+    posterior = calibrate(prepare(patient, spacing_mm=spacing_mm), equations, visits=visits)
+    configuration = {
+        "patient": str(Path(patient_folder).resolve()),
+        "model": model,
+        "visits": len(posterior.fitted_visits),
+        "spacing_mm": spacing_mm,
+    }
+    run = Run.create(run_folder, dict(patient.provenance), configuration, seed, restart=restart)
+    run.save_arrays(
+        "posterior.h5",
+        {"z_mean": posterior.z_mean, "z_covariance": posterior.z_covariance},
+        {
+            "names": list(posterior.names),
+            "converged": posterior.converged,
+            "noise": dict(posterior.noise),
+            "diagnostics": dict(posterior.diagnostics),
+        },
+    )
+    run.save_json("parameters.json", posterior.summary())
+    run.record("calibrate", {"converged": posterior.converged, **posterior.diagnostics})
+    return run, posterior
+
+
+def load_posterior(run: Run) -> Posterior:
+    """The posterior of a run, with its patient; an error where the patient's files have changed."""
+    chosen = run.configuration
+    patient = load_patient(chosen["patient"])
+    run.check_inputs(dict(patient.provenance))
+    arrays, stored = run.load_arrays("posterior.h5")
+    setting = make_setting(
+        prepare(patient, spacing_mm=chosen["spacing_mm"]),
+        model_named(chosen["model"]),
+        visits=chosen["visits"],
+    )
+    return Posterior(
+        table=setting.table,
+        names=tuple(stored["names"]),
+        z_mean=arrays["z_mean"],
+        z_covariance=arrays["z_covariance"],
+        converged=bool(stored["converged"]),
+        decision_day=setting.decision_day,
+        fitted_visits=tuple(visit.name for visit in setting.fitted),
+        noise=stored["noise"],
+        diagnostics=stored["diagnostics"],
+        setting=setting,
+    )
+
+
+def forecast_run(
+    run: Run, posterior: Posterior, *, draws: int = 64, horizon_days: float = 0.0
+) -> Forecast:
+    """Forecast all visits of a run's patient and keep the result."""
+    result = forecast(posterior, draws=draws, seed=run.seed, horizon_days=horizon_days)
+    arrays = {
+        "times_days": result.times_days,
+        "viable_ml": result.viable_ml,
+        "seen_ml": result.seen_ml,
+        "visible_ml": result.visible_ml,
+    }
+    for index, visit in enumerate(result.visits):
+        for name in _VISIT_ARRAYS:
+            arrays[f"visits/{index}/{name}"] = getattr(visit, name)
+    entries = [{name: getattr(v, name) for name in _VISIT_VALUES} for v in result.visits]
+    run.save_arrays(
+        "forecast.h5",
+        arrays,
+        {"visits": entries, "converged": result.converged, "seed": result.seed},
+    )
+    run.record("forecast", {"draws": draws, "horizon_days": horizon_days})
+    return result
+
+
+_VISIT_ARRAYS = (
+    "mean",
+    "sd",
+    "visible_probability",
+    "predicted_burden_ml",
+    "predicted_visible_ml",
+)
+_VISIT_VALUES = (
+    "name",
+    "time_days",
+    "held_out",
+    "observed_viable_ml",
+    "observed_visible_ml",
+    "scores",
+)
+
+
+def load_forecast(run: Run) -> Forecast:
+    """The forecast kept in a run."""
+    arrays, stored = run.load_arrays("forecast.h5")
+    visits = tuple(
+        VisitForecast(**entry, **{n: arrays[f"visits/{i}/{n}"] for n in _VISIT_ARRAYS})
+        for i, entry in enumerate(stored["visits"])
+    )
+    series = {n: arrays[n] for n in ("times_days", "viable_ml", "seen_ml", "visible_ml")}
+    return Forecast(**series, visits=visits, converged=stored["converged"], seed=stored["seed"])
+
+
+def sweep_run(
+    run: Run,
+    posterior: Posterior,
+    plans: PlanSet,
+    *,
+    draws: int = 32,
+    objective: str = "residual_ml",
+    restart: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Outcomes, Ranking]:
+    """Simulate plans, judge the finalists again on fresh draws, and keep shards and ranking.
+
+    A sweep that was killed goes on where it was; one of other plans or another posterior is refused
+    unless `restart`.
+    """
+    patient = _patient(posterior)
+    given = patient.treatments.before(posterior.decision_day)
+    choice: dict[str, Any] = {
+        "organs": patient.organs,
+        "given": given,
+        "body_surface_m2": patient.body_surface_m2,
+        "objective": objective,
+    }
+    with run.store(_identity(posterior, plans, draws, run.seed), restart=restart) as store:
+        outcomes = sweep(
+            posterior,
+            plans,
+            draws=draws,
+            seed=run.seed,
+            engine=every_core,
+            store=store,
+            progress=progress,
+        )
+    chosen = choose_finalists(outcomes, count=FINALISTS, **choice)
+    finalists = PlanSet(
+        tuple(outcomes.plans[i] for i in chosen), plans.horizon_days, posterior.decision_day
+    )
+    seed = run.seed + 1
+    identity = _identity(posterior, finalists, FRESH_DRAWS, seed)
+    # Finalists follow from the sweep, so an older set of them is never worth keeping.
+    with _finalist_store(run, identity) as store:
+        fresh = sweep(
+            posterior,
+            finalists,
+            draws=FRESH_DRAWS,
+            seed=seed,
+            engine=every_core,
+            store=store,
+            plans_per_shard=2,
+            progress=progress,
+        )
+    determined = {n for n, known in zip(posterior.names, posterior.determined, strict=True) if known}
+    ranking = rank(outcomes, determined=determined, fresh=fresh, **choice)
+    run.save_json("plans.json", [plan.to_dict() for plan in outcomes.plans])
+    run.save_text("ranking.json", ranking.to_json())
+    run.record(
+        "sweep",
+        {
+            "plans": len(outcomes.plans),
+            "draws": draws,
+            "scenarios": int(outcomes.status.size),
+            "finalists": len(chosen),
+            "fresh_draws": FRESH_DRAWS,
+            "horizon_days": plans.horizon_days,
+            "objective": objective,
+        },
+    )
+    return outcomes, ranking
+
+
+def load_outcomes(run: Run) -> Outcomes:
+    """The outcomes of a finished sweep, from its shards."""
+    from twin.scenarios import concatenate
+
+    store = ShardStore.for_reading(run.folder)
+    shards = sorted(store.done())
+    if not shards:
+        raise TwinError(
+            "this run has no sweep yet",
+            where=str(run.folder),
+            fix="Run `oncotwin sweep RUN` first.",
+        )
+    return concatenate([Outcomes.from_arrays(store.read(i)) for i in shards])
+
+
+def report_run(run: Run, posterior: Posterior, *, shareable: bool = False) -> Path:
+    """Write the report of whatever the run holds so far."""
+    from experiments.report.page import write_report
+
+    outcomes = load_outcomes(run) if run.has("ranking.json") else None
+    ranking = None
+    if outcomes is not None:
+        text = run.path("ranking.json").read_text(encoding="utf-8")
+        ranking = Ranking.from_json(text, outcomes.plans)
+    return write_report(
+        _patient(posterior),
+        posterior,
+        outcomes,
+        run.path("report-shareable.html" if shareable else "report.html"),
+        forecast=load_forecast(run) if run.has("forecast.h5") else None,
+        ranking=ranking,
+        provenance=run.description,
+        shareable=shareable,
+    )
+
+
+def plans_for(posterior: Posterior, path: str | Path | None, count: int) -> PlanSet:
+    """Plans from a file, or the default ones of the patient's site."""
+    patient = _patient(posterior)
+    if path is None:
+        return default_plans(patient, posterior.decision_day, count)
+    from twin.scenarios.plan_file import load_plans
+
+    return load_plans(path, patient, posterior.decision_day)
+
+
+def _patient(posterior: Posterior) -> Patient:
+    assert posterior.setting is not None
+    return posterior.setting.patient
+
+
+def _finalist_store(run: Run, identity: str) -> ShardStore:
+    try:
+        return ShardStore(run.folder / "finalists", identity)
+    except TwinError:
+        return ShardStore(run.folder / "finalists", identity, restart=True)
+
+
+def _identity(posterior: Posterior, plans: PlanSet, draws: int, seed: int) -> str:
+    return identity_of(
+        {
+            "version": __version__,
+            "z_mean": np.asarray(posterior.z_mean),
+            "z_covariance": np.asarray(posterior.z_covariance),
+            "names": list(posterior.names),
+            "plans": [plan.to_dict() for plan in plans],
+            "horizon_days": plans.horizon_days,
+            "draws": draws,
+            "seed": seed,
+        }
+    )
