@@ -4,6 +4,7 @@
     posterior = twin.calibrate(patient, twin.models.FisherKPP(), visits=3)
     plans     = twin.plans.fractionation(total_dose_gy=(25, 60), site=patient.site)
     outcomes  = twin.sweep(posterior, plans)
+    ranking   = twin.rank_for(posterior, outcomes)
 
 Names are imported when they are first used, so that what needs no JAX starts without it.
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from twin.patient import Organ, Patient, Visit, coarsen_patient, crop_to_tumor
     from twin.patient_folder import check_patient, load_patient, save_patient
     from twin.scenarios import Outcomes, Plan, PlanSet, Ranking, plans, rank
+    from twin.scenarios.patient_ranking import rank_for
     from twin.scenarios.sweep import sweep
     from twin.simulation import Trajectory, simulate
     from twin.treatments import DrugDose, Fraction, Schedule, Surgery
@@ -36,6 +38,7 @@ _HOMES = {
     "twin.patient": ("Organ", "Patient", "Visit", "coarsen_patient", "crop_to_tumor"),
     "twin.patient_folder": ("check_patient", "load_patient", "save_patient"),
     "twin.scenarios": ("Outcomes", "Plan", "PlanSet", "Ranking", "plans", "rank"),
+    "twin.scenarios.patient_ranking": ("rank_for",),
     "twin.scenarios.sweep": ("sweep",),
     "twin.simulation": ("Trajectory", "simulate"),
     "twin.treatments": ("DrugDose", "Fraction", "Schedule", "Surgery"),
@@ -71,6 +74,7 @@ __all__ = [
     "models",
     "plans",
     "rank",
+    "rank_for",
     "save_patient",
     "simulate",
     "sweep",
