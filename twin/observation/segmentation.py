@@ -36,7 +36,7 @@ def threshold_parameter(label: str) -> Parameter:
 
 
 def drawn_probability(
-    seen: Float[Array, "..."], threshold: Float[Array, ""], width: float = WIDTH
+    seen: Float[Array, "..."], threshold: Float[Array, "..."], width: float = WIDTH
 ) -> Float[Array, "..."]:
     """Probability that a voxel with cell fraction `seen` is drawn as tumor."""
     return jax.nn.sigmoid((seen - threshold) / width)
