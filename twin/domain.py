@@ -88,8 +88,8 @@ def make_domain(
     names = tuple(tissues) if tissues else ("tissue",)
     fractions = np.zeros((len(names), *tissue.shape))
     for index, name in enumerate(names[1:], start=1):
-        fractions[index] = (tissues or {})[name]
-    fractions[0] = 1.0 - fractions[1:].sum(axis=0)
+        fractions[index] = _checked_fraction((tissues or {})[name], tissue.shape, name)
+    fractions[0] = _checked_fraction(1.0 - fractions[1:].sum(axis=0), tissue.shape, names[0])
     largest = fractions.argmax(axis=0)
     dominant = np.stack([largest == index for index in range(len(names))])
     flat = (-1, tissue.size)
@@ -101,6 +101,18 @@ def make_domain(
         shape=tissue.shape,  # type: ignore[arg-type]
         spacing_mm=tuple(float(s) for s in spacing_mm),  # type: ignore[arg-type]
     )
+
+
+def _checked_fraction(field: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    field = np.asarray(field, float)
+    if field.shape != shape or not np.all((field >= -1e-3) & (field <= 1.0 + 1e-3)):
+        raise TwinError(
+            "fractions of a tissue are not usable",
+            where=f"tissue {name}",
+            expected=f"shape {shape}, every fraction and what the others leave within 0..1",
+            got=f"shape {field.shape}, {np.nanmin(field):g} to {np.nanmax(field):g}",
+        )
+    return np.clip(field, 0.0, 1.0)
 
 
 def domain_of(patient: Patient) -> Domain:

@@ -105,8 +105,9 @@ class Normal:
         z = jnp.asarray(z, float)
         below, above = self._outside()
         inside = 1.0 - below - above
-        lower = ndtri(below + inside * ndtr(jnp.minimum(z, 0.0)))
-        upper = -ndtri(above + inside * ndtr(-jnp.maximum(z, 0.0)))
+        # `where`, not `minimum`: at the tie z = 0 the latter passes on half of the derivative.
+        lower = ndtri(below + inside * ndtr(jnp.where(z < 0.0, z, 0.0)))
+        upper = -ndtri(above + inside * ndtr(jnp.where(z < 0.0, 0.0, -z)))
         return self.mean + self.sd * jnp.where(z < 0.0, lower, upper)
 
     def inverse(self, value: float) -> float:

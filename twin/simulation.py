@@ -63,7 +63,7 @@ def simulate(
     params: Mapping[str, float],
     domain: Domain,
     schedule: Schedule,
-    times_days: Sequence[float],
+    times_days: Sequence[float] | np.ndarray,
     *,
     initial: np.ndarray,
     initial_dead: np.ndarray | None = None,
@@ -128,10 +128,8 @@ def simulate(
         domain,
         jax.tree.map(jnp.asarray, forcing),
         state,
-        None if resectable_mm is None else jnp.asarray(resectable_mm, jnp.float32).reshape(-1),
-        None
-        if dose_maps is None
-        else jnp.asarray(dose_maps, jnp.float32).reshape(len(dose_maps), -1),
+        None if resectable_mm is None else domain.flat(np.asarray(resectable_mm)),
+        None if dose_maps is None else jnp.stack([domain.flat(m) for m in np.asarray(dose_maps)]),
     )
     viable, dead = np.asarray(viable)[rows], np.asarray(dead)[rows]
     status = status_of(viable, dead)

@@ -23,6 +23,10 @@ from twin.operators.fluxes import diffuse
 from twin.treatments.forcing import NODES, WEIGHTS, Forcing
 
 
+MAX_SUBSTEPS = 10_000
+"""Most diffusion sub-steps of one step; a diffusivity beyond ends in a bad status, not in a hang."""
+
+
 class State(eqx.Module):
     """Viable cells and killed cells not yet cleared, as fractions of the carrying capacity."""
 
@@ -31,9 +35,9 @@ class State(eqx.Module):
 
 
 class _Maps(eqx.Module):
-    """Reaction maps of the two halves of every step: gain E, crowding ρ I and log kill K."""
+    """Reaction maps of both halves of every step: growth exp(ρ h), crowding ρ I, log kill K."""
 
-    gain: Float[Array, "steps 2 k"]
+    growth: Float[Array, "steps 2 k"]
     crowding: Float[Array, "steps 2 k"]
     log_kill: Float[Array, "steps 2"]
 
@@ -70,12 +74,12 @@ def solve[Recorded](
         return sum(per_class[i] * classes[i] for i in range(classes.shape[0]))  # type: ignore
 
     def react(state: State, step: Array, half: int, active: Array) -> State:
-        gain = field(jnp.where(active, maps.gain[step, half], 1.0))
+        growth = field(jnp.where(active, maps.growth[step, half], 1.0))
         crowding = field(jnp.where(active, maps.crowding[step, half], 0.0))
         kill = jnp.where(active, maps.log_kill[step, half], 0.0)
-        grown = gain * state.viable / (1.0 + crowding * state.viable)
-        killed = 0.5 * (-jnp.expm1(-kill) * state.viable + jnp.expm1(kill) * grown)
-        return State(grown, state.dead + killed)
+        spared = growth * state.viable / (1.0 + crowding * state.viable)
+        killed = 0.5 * -jnp.expm1(-kill) * (state.viable + spared)
+        return State(jnp.exp(-kill) * spared, state.dead + killed)
 
     def irradiate(state: State, step: Array, active: Array) -> State:
         linear = jnp.where(active, forcing.dose_gy[step], 0.0)
@@ -107,7 +111,8 @@ def solve[Recorded](
 
     def advance(step: Array, state: State, stop: Array) -> State:
         dt = forcing.dt_days[step]
-        count = jnp.maximum(1, jnp.ceil(dt * stable_steps - 1e-4)).astype(jnp.int32)
+        wanted = jnp.minimum(jnp.ceil(dt * stable_steps - 1e-4), MAX_SUBSTEPS)
+        count = jnp.maximum(1, wanted.astype(jnp.int32))
         viable = jax.lax.fori_loop(
             0, count, lambda _, u: diffuse(u, rates.conductances, dt / count), state.viable
         )
@@ -143,5 +148,5 @@ def _reaction_maps(rates: Rates, forcing: Forcing) -> _Maps:
     weights = jnp.asarray(WEIGHTS, forcing.dt_days.dtype)[None, None, :, None]
     integrand = jnp.exp(growth * half * nodes - log_kill[:, :, :-1, None])
     crowding = (growth * half * weights * integrand).sum(axis=2)
-    gain = jnp.exp(growth[..., 0, :] * half[..., 0] - log_kill[:, :, -1, None])
-    return _Maps(gain, crowding, log_kill[:, :, -1])
+    grown = jnp.broadcast_to(jnp.exp(growth[..., 0, :] * half[..., 0]), crowding.shape)
+    return _Maps(grown, crowding, log_kill[:, :, -1])

@@ -54,7 +54,7 @@ def compile_forcing(
     schedule: Schedule,
     *,
     start_days: float,
-    times_days: Sequence[float],
+    times_days: Sequence[float] | np.ndarray,
     drugs: tuple[str, ...] = (),
     body_surface_m2: float = 1.0,
     max_step_days: float = 2.0,
@@ -79,17 +79,22 @@ def compile_forcing(
         The forcing and, for each of `times_days`, the row that ends there.
 
     Raises:
-        TwinError: times not increasing or before the start, a drug that is not listed, or a
-            capacity that is too small.
+        TwinError: times not increasing or before the start, a drug that is not listed, two
+            fractions at one time through different dose maps, a step or a body surface that is
+            not positive, or a capacity that is too small.
     """
     times = np.asarray(times_days, float)
-    if times.size == 0 or times[0] < start_days or np.any(np.diff(times) <= 0.0):
+    in_order = times.size > 0 and times[0] >= start_days and bool(np.all(np.diff(times) > 0.0))
+    if not (in_order and np.isfinite(times).all()):
         raise TwinError(
             "recorded times must increase and not precede the start",
             where="times_days",
             expected=f"increasing days from {start_days:g} on",
             got=str(times.tolist()),
         )
+    for name, value in (("max_step_days", max_step_days), ("body_surface_m2", body_surface_m2)):
+        if not value > 0.0:
+            raise TwinError("not positive", where=name, expected="above 0", got=f"{value:g}")
     missing = set(schedule.drugs) - set(drugs)
     if missing:
         raise TwinError(
@@ -110,13 +115,21 @@ def compile_forcing(
         step = np.searchsorted(starts, fraction.time_days)
         dose[step] += fraction.dose_gy
         squared[step] += fraction.dose_gy**2
+        if squared[step] > fraction.dose_gy**2 and dose_map[step] != fraction.field:
+            raise TwinError(
+                "two fractions at one time go through different dose maps",
+                where=f"fraction on day {fraction.time_days:g}",
+                expected="one dose map at a time",
+                got=f"maps {dose_map[step]} and {fraction.field}",
+                fix="Give them a minute apart (0.0007 days).",
+            )
         dose_map[step] = fraction.field
     row_begin = np.concatenate([[start_days], marks[:-1]])
     resection = np.array([resections.get(float(t), -1.0) for t in row_begin])
     resection[row_start == row_stop] = -1.0
     exposure = _exposure(schedule, starts, dt, drugs, body_surface_m2)
 
-    pad_steps = _padding(steps, dt.size, "steps")
+    pad_steps = max(_padding(steps, dt.size, "steps"), 1 - dt.size)  # tables are never empty
     pad_rows = _padding(rows, marks.size, "rows")
     forcing = Forcing(
         dt_days=np.pad(dt, (0, pad_steps)).astype(np.float32),

@@ -10,7 +10,7 @@ import numpy as np
 
 def survival_fraction(
     dose_gy: np.ndarray | float, alpha_per_gy: float, alpha_beta_ratio_gy: float
-) -> np.ndarray:
+) -> np.ndarray | float:
     """Share of cells that survive one fraction of `dose_gy`."""
     dose = np.asarray(dose_gy, float)
     return np.exp(-alpha_per_gy * dose * (1.0 + dose / alpha_beta_ratio_gy))
