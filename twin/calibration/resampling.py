@@ -20,7 +20,7 @@ from twin.calibration.setting import Setting, raw_density
 from twin.observation.adc import adc
 from twin.observation.denoise import CLEAN, pixel_noise
 
-REPLICATES = 8
+REPLICATES = 16
 
 
 def corrected(setting: Setting, problem: Problem, result: Fit, seed: int = 0) -> Fit:
