@@ -148,7 +148,8 @@ def forecast(
     entries = []
     for index, visit in enumerate(visits):
         held_out = index >= fitted
-        predicted = noise.add(courses, index, at_visits[index], seed)
+        row = int(at_visits[index])
+        predicted = noise.add(courses, index, row, seed)
         scores = _map_scores(setting, visit, courses.mean[index], courses.drawn[index])
         for quantity in QUANTITIES:
             seen = observed[index][quantity]
@@ -156,7 +157,7 @@ def forecast(
                 continue
             named = {"": predicted[quantity]}
             if held_out:
-                named["_prior"] = noise.add(prior, index, at_visits[index], seed)[quantity]
+                named["_prior"] = noise.add(prior, index, row, seed)[quantity]
                 named |= _baselines(
                     visit_days, observed, quantity, index, fitted, noise.sd[quantity], draws, seed
                 )
