@@ -1,7 +1,7 @@
 """The command line: check, calibrate, forecast, sweep, report, bench, demo.
 
-JAX and everything that needs it are imported inside the commands, so that `--help` and `check` start
-at once.
+JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
+start at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from twin.errors import TwinError
 
@@ -23,8 +23,10 @@ app = App(
     help="Digital twins of tumors, from scans to ranked treatment plans."
     " Research use, not for clinical decisions.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 
+_AT_LEAST_ONE = validators.Number(gte=1)
 RunFolder = Annotated[Path, Parameter(help="Run folder made by calibrate.")]
 Restart = Annotated[bool, Parameter(negative="", help="Discard what an earlier try left.")]
 
@@ -78,7 +80,9 @@ def forecast(
     run: RunFolder,
     *,
     draws: Annotated[int, Parameter(help="Posterior draws.")] = 64,
-    horizon_days: Annotated[float, Parameter(help="Days beyond the last visit.")] = 0.0,
+    horizon_days: Annotated[
+        float, Parameter(help="Days beyond the last visit.", validator=validators.Number(gte=0))
+    ] = 0.0,
 ) -> None:
     """Forecast every visit with intervals and score those held out."""
     from experiments import console, workflow
@@ -98,7 +102,9 @@ def sweep(
     plans: Annotated[
         Path | None, Parameter(help="YAML file of plans; by default plans of the patient's site.")
     ] = None,
-    draws: Annotated[int, Parameter(help="Posterior draws, common to all plans.")] = 32,
+    draws: Annotated[
+        int, Parameter(help="Posterior draws, common to all plans.", validator=_AT_LEAST_ONE)
+    ] = 32,
     count: Annotated[int, Parameter(help="Number of default plans.")] = 1000,
     objective: Annotated[
         str, Parameter(help="Outcome to rank by; see docs/reference/plans.md.")
@@ -152,11 +158,11 @@ def bench(*names: Annotated[str, Parameter(help="Figures to measure; all by defa
 @app.command
 def demo(
     *,
-    output: Annotated[
-        Path, Parameter(name=["--output", "-o"], help="Run folder to make.")
-    ] = Path("runs/demo"),
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Run folder to make.")] = Path(
+        "runs/demo"
+    ),
     plans: Annotated[int, Parameter(help="Number of candidate plans.")] = 1000,
-    draws: Annotated[int, Parameter(help="Posterior draws.")] = 32,
+    draws: Annotated[int, Parameter(help="Posterior draws.", validator=_AT_LEAST_ONE)] = 32,
 ) -> None:
     """Run everything on the embedded patient: check, calibrate, forecast, sweep, report."""
     from experiments.demo import run_demo

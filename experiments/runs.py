@@ -5,6 +5,8 @@ posterior.h5 forecast.h5 plans.json ranking.json report.html
 shards/NNNN.h5 ledger.jsonl     (experiments/store.py)
 """
 
+import errno
+import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -41,6 +43,7 @@ _RESULTS = {
     "plans.json": "sweep",
     "ranking.json": "sweep",
     "report.html": "report",
+    "report-shareable.html": "report",
 }
 _DISTRIBUTIONS = ("oncotwin", "jax", "jaxlib", "numpy", "scipy", "equinox", "diffrax", "h5py")
 
@@ -75,17 +78,9 @@ class Run:
         """
         run = cls(Path(folder))
         make_folder(run.folder)
+        cls.refuse_taken(folder, restart=restart)
         if run._is_run():
-            if not restart:
-                raise TwinError(
-                    "this folder already holds a run",
-                    where=str(run.folder),
-                    expected="a new or an empty folder",
-                    fix="Choose another folder, or repeat with --restart to discard this run.",
-                )
             run._discard()
-        else:
-            run._refuse_other_files()
         description = {
             "schema": SCHEMA,
             "created": _now(),
@@ -97,6 +92,29 @@ class Run:
         }
         run._write(DESCRIPTION, run._encode(description))
         return run
+
+    @classmethod
+    def refuse_taken(cls, folder: str | Path, *, restart: bool = False) -> None:
+        """Raise `TwinError` where `create` would find a run (without `restart`) or other files.
+
+        To be asked before a long computation; makes and changes nothing.
+        """
+        run = cls(Path(folder))
+        standing = next((p for p in (run.folder, *run.folder.parents) if p.exists()), None)
+        if standing is not None and not standing.is_dir():
+            error = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            raise disk_error(run.folder, error)
+        if not run.folder.is_dir():
+            return
+        if not run._is_run():
+            run._refuse_other_files()
+        elif not restart:
+            raise TwinError(
+                "this folder already holds a run",
+                where=str(run.folder),
+                expected="a new or an empty folder",
+                fix="Choose another folder, or repeat with --restart to discard this run.",
+            )
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.atomic_files import remove
 from experiments.engines.local import every_core
 from experiments.json_text import identity_of
 from experiments.runs import Run
@@ -29,6 +30,7 @@ from twin.models.priors import growth_priors
 from twin.patient import Patient, coarsen_patient, crop_to_tumor
 from twin.patient_folder import load_patient
 from twin.scenarios import Outcomes, PlanSet, Ranking, choose_finalists, default_plans, rank
+from twin.scenarios.judging import OBJECTIVES
 from twin.scenarios.sweep import sweep
 
 MARGIN_MM = 10.0
@@ -75,6 +77,7 @@ def calibrate_run(
 ) -> tuple[Run, Posterior]:
     """Calibrate a patient and start a run folder with the posterior."""
     equations = model_named(model)
+    Run.refuse_taken(run_folder, restart=restart)
     patient = load_patient(patient_folder)
     posterior = calibrate(prepare(patient, spacing_mm=spacing_mm), equations, visits=visits)
     configuration = {
@@ -191,6 +194,13 @@ def sweep_run(
     A sweep that was killed goes on where it was; one of other plans or another posterior is refused
     unless `restart`.
     """
+    if objective not in OBJECTIVES:
+        raise TwinError(
+            "unknown objective",
+            where="objective",
+            expected=", ".join(OBJECTIVES),
+            got=repr(objective),
+        )
     patient = _patient(posterior)
     given = patient.treatments.before(posterior.decision_day)
     choice: dict[str, Any] = {
@@ -200,6 +210,9 @@ def sweep_run(
         "objective": objective,
     }
     with run.store(_identity(posterior, plans, draws, run.seed), restart=restart) as store:
+        # A ranking of an earlier sweep must not stand beside shards of this one.
+        for name in ("ranking.json", "plans.json"):
+            remove(run.path(name))
         outcomes = sweep(
             posterior,
             plans,
@@ -227,7 +240,9 @@ def sweep_run(
             plans_per_shard=2,
             progress=progress,
         )
-    determined = {n for n, known in zip(posterior.names, posterior.determined, strict=True) if known}
+    determined = {
+        n for n, known in zip(posterior.names, posterior.determined, strict=True) if known
+    }
     ranking = rank(outcomes, determined=determined, fresh=fresh, **choice)
     run.save_json("plans.json", [plan.to_dict() for plan in outcomes.plans])
     run.save_text("ranking.json", ranking.to_json())

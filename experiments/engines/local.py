@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import jax
 
@@ -12,13 +13,15 @@ from twin.scenarios.outcomes import Outcomes
 
 
 def use_every_core() -> None:
-    """Make one JAX device of each core. Call before JAX is used; entry points only.
+    """Make one JAX device of each core; entry points only. Too late once JAX is in use: then its
+    devices stay as they are.
 
-    A scenario fills one core: its arrays are small enough to stay in the core's cache, and XLA's own
-    threads gain nothing on them. Two scenarios at a time on two cores take half the time.
+    A scenario fills one core: its arrays are small enough to stay in the core's cache, and XLA's
+    own threads gain nothing on them. Two scenarios at a time on two cores take half the time.
     """
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
-        jax.config.update("jax_num_cpu_devices", available_cores())
+        with suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", available_cores())
 
 
 def available_cores() -> int:
