@@ -54,13 +54,13 @@ def conductances(
         spacing_mm: voxel size.
     """
     guard = strides(shape)[0]
-    masked = diffusivity * mask
+    masked = jnp.where(mask > 0.0, diffusivity, 0.0)
     total = jnp.zeros_like(masked)
     faces = []
     for stride, spacing in zip(strides(shape), spacing_mm, strict=True):
         here, there = masked[:-stride], masked[stride:]
         both = here + there
-        open_face = both > 0.0
+        open_face = both != 0.0  # also where it is NaN: a bad diffusivity must not pass for a wall
         harmonic = jnp.where(open_face, 2.0 * here * there / jnp.where(open_face, both, 1.0), 0.0)
         face = harmonic / spacing**2
         total = total + jnp.pad(face, (0, stride)) + jnp.pad(face, (stride, 0))
