@@ -10,8 +10,8 @@ import numpy as np
 from twin.calibration.gauss_newton import Fit, GaussNewton, fit
 from twin.calibration.objective import Problem, evaluate, make_problem
 from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
-from twin.calibration.setting import Setting, make_setting
 from twin.calibration.resampling import corrected
+from twin.calibration.setting import Setting, make_setting
 from twin.errors import TwinError
 from twin.models.model import TumorModel
 from twin.parameters import Prior
@@ -66,9 +66,7 @@ def calibrate_setting(
     problem = make_problem(setting)
     scores = setting.table.scores_of(start or {})
     z = np.array([scores.get(name, 0.0) for name in problem.names])
-    result = fit(
-        lambda at: evaluate(problem, at), z, setting.domain.shape, method or GaussNewton()
-    )
+    result = fit(lambda at: evaluate(problem, at), z, setting.domain.shape, method or GaussNewton())
     return _posterior(setting, problem, corrected(setting, problem, result))
 
 

@@ -128,9 +128,7 @@ def _combine(
     return (cost if finite else np.inf), gradient, curvature
 
 
-def _step(
-    gradient: np.ndarray, curvature: np.ndarray, damping: float
-) -> tuple[np.ndarray, float]:
+def _step(gradient: np.ndarray, curvature: np.ndarray, damping: float) -> tuple[np.ndarray, float]:
     """Damped step, and the length of the undamped one in posterior standard deviations."""
     step = -np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), gradient)
     return step, float(np.sqrt(max(-gradient @ step, 0.0)))

@@ -18,11 +18,11 @@ import numpy as np
 from scipy import fft
 
 OUTLINE_PIECES = 10.0
-"""Most independent pieces of information in one outline (assumed): a reader moves whole stretches of
-the border, so that its mean position is known to about half a millimeter, whatever the voxels."""
+"""Most independent pieces of information in one outline (assumed): a reader moves whole stretches
+of the border, so that its mean position is known to about half a millimeter, whatever the voxels."""
 FLOOR = 1e-4
-"""Smallest standard deviation believed, in cell fraction: the solver's own error is of this size."""
-_SIGNIFICANT = 0.05
+"""Smallest standard deviation believed, cell fraction: the error of the solver is of this size."""
+_SIGNIFICANT, _LEAST = 0.05, 0.01
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,14 @@ def _autocovariance(
     residual: np.ndarray, weight: np.ndarray, shape: tuple[int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean product of residuals at every lag (wrapped, non-negative lags first), over visits."""
-    padded = [fft.next_fast_len(2 * n - 1, real=True) for n in shape]
+    padded = [int(fft.next_fast_len(2 * n - 1, real=True) or 0) for n in shape]
     products = np.zeros(padded)
     pairs = np.zeros(padded)
     for r, w in zip(residual, weight, strict=True):
-        spectrum = fft.rfftn(r.reshape(shape).astype(np.float32), padded)
-        products += fft.irfftn(np.abs(spectrum) ** 2, padded)
-        spectrum = fft.rfftn(w.reshape(shape).astype(np.float32), padded)
-        pairs += fft.irfftn(np.abs(spectrum) ** 2, padded)
+        spectrum = np.asarray(fft.rfftn(r.reshape(shape).astype(np.float32), padded))
+        products += np.asarray(fft.irfftn(np.abs(spectrum) ** 2, padded))
+        spectrum = np.asarray(fft.rfftn(w.reshape(shape).astype(np.float32), padded))
+        pairs += np.asarray(fft.irfftn(np.abs(spectrum) ** 2, padded))
     pairs = np.round(pairs)
     return products / np.maximum(pairs, 1.0), pairs
 
@@ -111,7 +111,8 @@ def _shared_voxels(correlation: np.ndarray, most: float) -> float:
     shells = radius.astype(int).ravel()
     counts = np.bincount(shells)
     means = np.bincount(shells, correlation.ravel()) / np.maximum(counts, 1)
-    below = np.flatnonzero(means < _SIGNIFICANT)
+    # Measured against the neighbors: independent noise on top must not hide a smooth part.
+    below = np.flatnonzero(means < max(_SIGNIFICANT * means[1], _LEAST))
     reach = int(below[0]) if below.size else len(means)
     total = float((means[:reach] * counts[:reach]).sum())
     return float(np.clip(total, 1.0, max(most, 1.0)))

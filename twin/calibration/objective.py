@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy import ndimage
 
 from twin.calibration.setting import Setting, raw_density
 from twin.domain import Domain
@@ -22,8 +21,9 @@ from twin.models.model import TumorModel
 from twin.observation.initial_state import InitialState
 from twin.observation.segmentation import drawn_probability
 from twin.parameters import ParameterTable
-from twin.simulate import trajectory
+from twin.simulation import trajectory
 from twin.treatments.forcing import Forcing, compile_forcing
+from twin.treatments.surgery import distance_mm
 
 BAND_MM = 10.0
 """Outlines are compared within this distance of the drawn border."""
@@ -213,8 +213,5 @@ def _chunks(array: Array) -> Array:
 
 
 def _band(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    outside = ndimage.distance_transform_edt(~mask, sampling=spacing_mm)
-    inside = ndimage.distance_transform_edt(mask, sampling=spacing_mm)
-    return np.asarray((outside <= BAND_MM) & (inside <= BAND_MM))
-
-
+    near_tumor = distance_mm(mask, spacing_mm) <= BAND_MM
+    return near_tumor & (distance_mm(~mask, spacing_mm) <= BAND_MM)

@@ -20,11 +20,11 @@ from twin.observation.initial_state import InitialState, initial_parameters
 from twin.observation.segmentation import threshold_parameter
 from twin.parameters import Fixed, ParameterTable, Prior
 from twin.patient import Patient, Visit
-from twin.simulate import MAX_STEP_DAYS
+from twin.simulation import MAX_STEP_DAYS
 from twin.treatments.surgery import distance_mm
 
 DENSITY = ("CELL_FRACTION", "ADC")
-"""Modalities that show cell density, best first. CELL_FRACTION covers all tissue, ADC the outlines."""
+"""Modalities that show density, best first. CELL_FRACTION covers all tissue, ADC the outlines."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Setting:
     @cached_property
     def initial(self) -> InitialState:
         """The initial state as a function of the parameters."""
-        return _initial_state(self)
+        return initial_state(self, raw_density(self.patient, self.fitted[0]))
 
     @cached_property
     def resectable_mm(self) -> np.ndarray | None:
@@ -152,28 +152,29 @@ def raw_density(patient: Patient, visit: Visit) -> tuple[np.ndarray, np.ndarray]
     return None
 
 
-def _initial_state(setting: Setting) -> InitialState:
+def initial_state(
+    setting: Setting, found: tuple[np.ndarray, np.ndarray] | None
+) -> InitialState:
+    """Initial state from a density and its region as `raw_density` gives them, or from outlines."""
     visit, domain, patient = setting.fitted[0], setting.domain, setting.patient
     spacing = tuple(patient.grid.spacing_mm)
-    density, edge, label = None, None, ""
-    found = raw_density(patient, visit)
+    measured, density, edge, label = np.zeros(domain.shape, bool), None, None, ""
     if found is not None:
         density, measured = denoised(*found)
-    if "CELL_FRACTION" in visit.images:
+    if "CELL_FRACTION" in visit.images and density is not None:
         nearest = ndimage.distance_transform_edt(
             ~measured, sampling=spacing, return_distances=False, return_indices=True
         )
-        edge = domain.flat(density[tuple(nearest)])
+        edge = domain.flat(density[tuple(np.asarray(nearest))])
     else:
         measured = outline(visit) & patient.tissue
         label = setting.visible_label
-    depth = ndimage.distance_transform_edt(measured, sampling=spacing)
     return InitialState(
         density=None if density is None else domain.flat(density),
         measured=domain.flat(measured.astype(np.float32)),
         edge=edge,
         outside_mm=jnp.asarray(distance_mm(measured, spacing).reshape(-1)),
-        inside_mm=jnp.asarray(np.asarray(depth, np.float32).reshape(-1)),
+        inside_mm=jnp.asarray(distance_mm(~measured, spacing).reshape(-1)),
         mask=domain.mask,
         label=label,
     )

@@ -22,9 +22,8 @@ from twin.models.model import Rates
 from twin.operators.fluxes import diffuse
 from twin.treatments.forcing import NODES, WEIGHTS, Forcing
 
-
 MAX_SUBSTEPS = 10_000
-"""Most diffusion sub-steps of one step; a diffusivity beyond ends in a bad status, not in a hang."""
+"""Most diffusion sub-steps of a step; a diffusivity beyond ends in a bad status, not in a hang."""
 
 
 class State(eqx.Module):
