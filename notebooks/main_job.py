@@ -14,8 +14,8 @@
 # # From scans to a ranked treatment plan
 #
 # The embedded patient is a soft-tissue sarcoma: real anatomy at day 0, **simulated follow-up**
-# (`docs/explanation/embedded-patient.md`). Six visits, radiotherapy after the third. We calibrate on
-# the first three, forecast the others and compare treatment plans.
+# (`docs/explanation/embedded-patient.md`). Six visits, radiotherapy after the third. We calibrate
+# on the first three, forecast the others and compare treatment plans.
 #
 # **Research use, not for clinical decisions.**
 
@@ -64,7 +64,7 @@ def draw_outline(axes, mask, color="white"):
     axes.contour(x, y, mask[:, :, level].T, levels=[0.5], colors=color, linewidths=1.2)
 
 
-figure, row = plt.subplots(1, 4, figsize=(10, 3), layout="constrained")
+figure, row = plt.subplots(1, 4, figsize=(10, 2.5), layout="constrained")
 looks = {"T1": "gray", "PET": "inferno", "CT": "gray", "ADC": "viridis"}
 for axes, (name, colors) in zip(row, looks.items(), strict=True):
     image = first.images[name]
@@ -82,7 +82,9 @@ plt.show()
 figure, axes = plt.subplots(figsize=(9, 1.6), layout="constrained")
 given = patient.treatments
 axes.vlines([f.time_days for f in given.fractions], 0, 0.4, color=GRAY, lw=1, label="2 Gy")
-axes.vlines([d.time_days for d in given.drug_doses], 0, 0.8, color=ORANGE, lw=3, label="doxorubicin")
+axes.vlines(
+    [d.time_days for d in given.drug_doses], 0, 0.8, color=ORANGE, lw=3, label="doxorubicin"
+)
 axes.vlines([s.time_days for s in given.surgeries], 0, 0.8, color="black", lw=3, label="surgery")
 axes.plot([v.time_days for v in patient.visits], [1.0] * 6, "v", color=BLUE, label="visit")
 axes.axvline(patient.visits[2].time_days, color=BLUE, ls=":", lw=1)
@@ -93,8 +95,8 @@ plt.show()
 
 # %% [markdown]
 # ## Calibration
-# Every parameter has a prior. The picture shows prior (gray) and posterior (blue) 90 % intervals, as
-# multiples of the prior median: where they are alike, the scans said nothing.
+# Every parameter has a prior. The picture shows prior (gray) and posterior (blue) 90 % intervals,
+# as multiples of the prior median: where they are alike, the scans said nothing.
 
 # %%
 posterior = twin.calibrate(patient, twin.models.FisherKPP(), visits=3)
@@ -117,6 +119,8 @@ for place, r in enumerate(reversed(rows)):
     axes.plot(np.array([r["low"], r["high"]]) / middle, [place, place], color=BLUE, lw=3)
     axes.plot(r["point"] / middle, place, "o", color=BLUE, ms=5)
 axes.set(xscale="log", xlabel="value / prior median", yticks=range(len(rows)))
+axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5], ["0.1", "0.2", "0.5", "1", "2", "5"])
+axes.minorticks_off()
 axes.set_yticklabels([r["name"].replace("_", " ") for r in reversed(rows)])
 axes.set_title("Prior (gray) and posterior (blue), 90 %")
 plt.show()
@@ -138,7 +142,7 @@ def bands(axes, courses):
 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.3), layout="constrained")
-bands(left, forecast.seen_ml)
+bands(left, forecast.burden_ml)
 bands(right, forecast.visible_ml)
 for visit in forecast.visits:
     face = "white" if visit.held_out else "black"
@@ -149,7 +153,7 @@ for visit in forecast.visits:
         low, high = np.percentile(draws, (5, 95))
         axes.vlines(visit.time_days, low, high, color=BLUE, lw=1)
         axes.plot(visit.time_days, seen, "o", mfc=face, mec="black", ms=5)
-left.set(title="Cell burden seen (points: within the outline)", ylabel="mL at capacity")
+left.set(title="Cell burden seen within the outline", ylabel="mL at capacity")
 right.set(title="Outlined volume", ylabel="mL")
 for axes in (left, right):
     axes.axvline(posterior.decision_day, color=GRAY, ls=":", lw=1)
@@ -175,11 +179,11 @@ for quantity in ("burden", "visible"):
 # %%
 held = forecast.held_out[0]
 observed = patient.visits[3].masks["gtv"]
-figure, row = plt.subplots(1, 3, figsize=(9, 3.1), layout="constrained")
+figure, row = plt.subplots(1, 3, figsize=(9, 2.6), layout="constrained")
 for axes, volume, title, colors in (
     (row[0], held.mean, "expected cell fraction", "inferno"),
     (row[1], held.sd, "its standard deviation", "cividis"),
-    (row[2], held.visible_probability, "probability of being outlined", "gray"),
+    (row[2], held.visible_probability, "probability of being outlined", "viridis"),
 ):
     shown = show(axes, np.where(patient.tissue, volume, np.nan), title, cmap=colors, vmin=0)
     figure.colorbar(shown, ax=axes, shrink=0.7)
@@ -227,12 +231,14 @@ plt.show()
 # %%
 best = ranking.rows[:12]
 figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
-colors = plt.get_cmap("tab10")
+colors, beside = plt.get_cmap("tab10"), axes.get_yaxis_transform()
 for place, r in enumerate(best):
     color = colors((r.group - 1) % 10)
     axes.plot(r.interval, [place, place], color=color, lw=2, alpha=0.5)
     axes.plot(r.expected, place, "o", color=color)
-    axes.text(1.02, place, f"{r.prior_share:.0%}", transform=axes.get_yaxis_transform(), va="center")
+    axes.text(
+        1.02, place, f"{r.prior_share:.0%}", transform=axes.get_yaxis_transform(), va="center"
+    )
 axes.text(1.02, -1.1, "on priors", transform=axes.get_yaxis_transform(), va="center")
 axes.set(yticks=range(len(best)), xlabel="log10 viable mL at the horizon (mean, 5-95 %)")
 axes.set_yticklabels(
@@ -245,6 +251,6 @@ for sentence in ranking.in_words():
 
 # %% [markdown]
 # ## What may not be concluded
-# The follow-up is simulated; the organ limits and most priors are assumed. Before the first fraction
-# the ranking of radiotherapy plans repeats what the priors say. `oncotwin demo` does the same with
-# 1,000 plans, judges the best again on fresh draws and writes an offline report.
+# The follow-up is simulated; the organ limits and most priors are assumed. Before the first
+# fraction the ranking of radiotherapy plans repeats what the priors say. `oncotwin demo` does the
+# same with 1,000 plans, judges the best again on fresh draws and writes an offline report.
