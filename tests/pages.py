@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,9 @@ def relative_links(text: str) -> list[str]:
 
 def blocks(text: str, language: str) -> list[str]:
     """Fenced code blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    fence = rf"^( *)```{language}\n(.*?)^\1```$"
+    found = re.findall(fence, text, flags=re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 def command_lines(text: str) -> list[tuple[list[str], bool]]:
@@ -51,5 +54,5 @@ def check_command(words: list[str], complete: bool) -> None:
 
 
 def _without_code(text: str) -> str:
-    fenceless = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    fenceless = re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"`[^`\n]*`", "", fenceless)

@@ -5,6 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from tests.pages import blocks, check_command, command_lines, pages, relative_links
+from tests.patients import small_patient
+from twin.imaging.image import Image
+from twin.imaging.nifti import write_nifti
+from twin.patient_folder import load_patient
+from twin.scenarios.plan_file import load_plans
 
 
 def test_every_relative_link_resolves(repository: Path) -> None:
@@ -47,3 +52,35 @@ def test_model_of_the_how_to_page_spreads_slower_where_it_says_so(repository: Pa
     late = course.viable[-1]
     x, y, z = np.array(late.shape) // 2
     assert late[x, y, z + 4] > 1.2 * late[x + 4, y, z]
+
+
+def test_patient_of_the_how_to_page_loads(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "how-to" / "your-own-patient.md").read_text()
+    (text,) = blocks(page, "yaml")
+    (tmp_path / "patient.yaml").write_text(text)
+    made = small_patient()
+    tissue = Image(made.tissue.astype(np.float32), made.grid, "MASK", "1")
+    write_nifti(tissue, tmp_path / "tissue.nii.gz")
+    for number, visit in enumerate(made.visits):
+        folder = tmp_path / f"v{number}"
+        folder.mkdir()
+        write_nifti(visit.images["ADC"], folder / "adc.nii.gz")
+        mask = visit.masks["gtv"].astype(np.float32)
+        write_nifti(Image(mask, made.grid, "MASK", "1"), folder / "gtv.nii.gz")
+
+    patient = load_patient(tmp_path)
+
+    assert [v.time_days for v in patient.visits] == [0.0, 28.0]
+    assert patient.treatments.drugs == ("doxorubicin",)
+
+
+def test_plans_of_the_how_to_page_load(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "how-to" / "write-plans.md").read_text()
+    sets = []
+    for text in blocks(page, "yaml"):
+        (tmp_path / "plans.yaml").write_text(text)
+        sets.append(load_plans(tmp_path / "plans.yaml", small_patient(), 42.0))
+    grid, single = sets
+    assert len(grid) > 50
+    assert {plan.name for plan in single} >= {"5 x 6 Gy"}
+    assert all(any(plan.standard_of_care for plan in plans) for plans in sets)
