@@ -19,7 +19,7 @@ from scipy import fft
 
 OUTLINE_PIECES = 10.0
 """Most independent pieces of information in one outline (assumed): a reader moves whole stretches
-of the border, so that its mean position is known to about half a millimeter, whatever the voxels."""
+of the border, so that its mean position is known to half a millimeter, whatever the voxels."""
 FLOOR = 1e-4
 """Smallest standard deviation believed, cell fraction: the error of the solver is of this size."""
 _SIGNIFICANT, _LEAST = 0.05, 0.01
