@@ -152,9 +152,7 @@ def raw_density(patient: Patient, visit: Visit) -> tuple[np.ndarray, np.ndarray]
     return None
 
 
-def initial_state(
-    setting: Setting, found: tuple[np.ndarray, np.ndarray] | None
-) -> InitialState:
+def initial_state(setting: Setting, found: tuple[np.ndarray, np.ndarray] | None) -> InitialState:
     """Initial state from a density and its region as `raw_density` gives them, or from outlines."""
     visit, domain, patient = setting.fitted[0], setting.domain, setting.patient
     spacing = tuple(patient.grid.spacing_mm)
