@@ -120,7 +120,10 @@ def print_forecast(forecast: Forecast, posterior: Posterior) -> None:
         ):
             low, high = interval(draws)
             middle = interval(draws, 0.0)[0]
-            cells += [f"{middle:.1f} ({low:.1f} to {high:.1f})", "" if seen is None else f"{seen:.1f}"]
+            cells += [
+                f"{middle:.1f} ({low:.1f} to {high:.1f})",
+                "" if seen is None else f"{seen:.1f}",
+            ]
         table.add_row(
             visit.name,
             f"{visit.time_days:g}",
@@ -152,7 +155,16 @@ _FORECASTERS = {
 def print_ranking(ranking: Ranking) -> None:
     """The best plans, the standard of care, and what the data cannot decide."""
     table = Table(title="Plans, best first (simulated; finalists judged on fresh draws)")
-    columns = ("", "plan", ranking.objective, "5-95 %", "worst 10 %", "toxicity", "on priors", "group")
+    columns = (
+        "",
+        "plan",
+        ranking.objective,
+        "5-95 %",
+        "worst 10 %",
+        "toxicity",
+        "on priors",
+        "group",
+    )
     for column in columns:
         table.add_column(column, justify="left" if column == "plan" else "right")
     best = list(ranking.rows[:_TOP])
@@ -172,7 +184,9 @@ def print_ranking(ranking: Ranking) -> None:
             str(row.group),
         )
     _out.print(table)
-    say("Loss: log10 of the burden in mL, smaller is better; toxicity: share of the tightest limit.")
+    say(
+        "Loss: log10 of the burden in mL, smaller is better; toxicity: share of the tightest limit."
+    )
     for sentence in ranking.in_words():
         say(sentence)
 

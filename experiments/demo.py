@@ -45,7 +45,9 @@ def run_demo(output: Path, *, plans: int, draws: int) -> Path:
         outcomes, ranking = workflow.sweep_run(
             run, posterior, candidates, draws=draws, progress=progress
         )
-    console.say(f"Simulated {outcomes.status.size:,} scenarios: {len(candidates):,} plans x {draws}")
+    console.say(
+        f"Simulated {outcomes.status.size:,} scenarios: {len(candidates):,} plans x {draws}"
+    )
     console.print_ranking(ranking)
 
     console.say(f"\n$ oncotwin report {output}")

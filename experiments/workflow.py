@@ -135,7 +135,7 @@ def forecast_run(
     arrays = {
         "times_days": result.times_days,
         "viable_ml": result.viable_ml,
-        "seen_ml": result.seen_ml,
+        "burden_ml": result.burden_ml,
         "visible_ml": result.visible_ml,
     }
     for index, visit in enumerate(result.visits):
@@ -171,12 +171,14 @@ _VISIT_VALUES = (
 def load_forecast(run: Run) -> Forecast:
     """The forecast kept in a run."""
     arrays, stored = run.load_arrays("forecast.h5")
-    visits = tuple(
-        VisitForecast(**entry, **{n: arrays[f"visits/{i}/{n}"] for n in _VISIT_ARRAYS})
-        for i, entry in enumerate(stored["visits"])
+    visits = []
+    for index, entry in enumerate(stored["visits"]):
+        maps: dict[str, Any] = {n: arrays[f"visits/{index}/{n}"] for n in _VISIT_ARRAYS}
+        visits.append(VisitForecast(**entry, **maps))
+    series = {n: arrays[n] for n in ("times_days", "viable_ml", "burden_ml", "visible_ml")}
+    return Forecast(
+        **series, visits=tuple(visits), converged=stored["converged"], seed=stored["seed"]
     )
-    series = {n: arrays[n] for n in ("times_days", "viable_ml", "seen_ml", "visible_ml")}
-    return Forecast(**series, visits=visits, converged=stored["converged"], seed=stored["seed"])
 
 
 def sweep_run(

@@ -74,9 +74,7 @@ def _last_states(
     resectable_mm: Array | None,
 ) -> State:
     def one(params: Params) -> State:
-        viable, dead = trajectory(
-            model, params, domain, forcing, initial(params), resectable_mm
-        )
+        viable, dead = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
         return State(viable[-1], dead[-1])
 
     return jax.lax.map(one, draws)

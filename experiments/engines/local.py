@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 
 import jax
+from jax import Device
 
 from twin.scenarios.outcomes import Outcomes
 
@@ -40,14 +41,14 @@ def every_core(
     devices = jax.local_devices()
     waiting = iter(items)
 
-    def run(item: int, device: jax.Device) -> Outcomes:
+    def run(item: int, device: Device) -> Outcomes:
         with jax.default_device(device):
             return work(item)
 
     with ThreadPoolExecutor(len(devices)) as pool:
-        running: dict[Future[Outcomes], tuple[int, jax.Device]] = {}
+        running: dict[Future[Outcomes], tuple[int, Device]] = {}
 
-        def start(device: jax.Device) -> None:
+        def start(device: Device) -> None:
             item = next(waiting, None)
             if item is not None:
                 running[pool.submit(run, item, device)] = (item, device)

@@ -22,12 +22,12 @@ def burden_figure(material: Material, quantity: str) -> Figure:
 
     Args:
         material: results of the run, with a forecast.
-        quantity: "seen_ml" (cell burden that an ADC map shows) or "visible_ml".
+        quantity: "burden_ml" (cell burden that an ADC map shows) or "visible_ml".
     """
     forecast = material.forecast
     assert forecast is not None
     title = {
-        "seen_ml": "Cell burden seen (mL at capacity)",
+        "burden_ml": "Cell burden seen (mL at capacity)",
         "visible_ml": "Visible tumor volume (mL)",
     }[quantity]
     traces = band(forecast.times_days, getattr(forecast, quantity), BLUE, "forecast")
@@ -141,7 +141,7 @@ def band(
 
 def _predictive(material: Material, quantity: str) -> list[dict[str, Any]]:
     """Bars of the 90 % predictive interval at each visit, measurement noise included."""
-    field = {"seen_ml": "predicted_burden_ml", "visible_ml": "predicted_visible_ml"}[quantity]
+    field = {"burden_ml": "predicted_burden_ml", "visible_ml": "predicted_visible_ml"}[quantity]
     assert material.forecast is not None
     days, middles, above, below = [], [], [], []
     for item in material.forecast.visits:
@@ -168,7 +168,7 @@ def _predictive(material: Material, quantity: str) -> list[dict[str, Any]]:
 
 
 def _observations(material: Material, quantity: str) -> list[dict[str, Any]]:
-    field = {"seen_ml": "observed_viable_ml", "visible_ml": "observed_visible_ml"}[quantity]
+    field = {"burden_ml": "observed_viable_ml", "visible_ml": "observed_visible_ml"}[quantity]
     assert material.forecast is not None
     traces = []
     looks = [

@@ -172,7 +172,7 @@ def _charts(captions: dict[str, str]) -> Markup:
 def _figures(material: Material) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if material.forecast is not None:
-        made["burden-seen"] = figures.burden_figure(material, "seen_ml")
+        made["burden-seen"] = figures.burden_figure(material, "burden_ml")
         made["burden-visible"] = figures.burden_figure(material, "visible_ml")
     if material.ranking is not None:
         made["pareto"] = figures.pareto_figure(material)

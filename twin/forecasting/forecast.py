@@ -1,7 +1,8 @@
 """Posterior-predictive course of a patient under the treatments actually given.
 
 Two quantities are forecast beside the maps: the burden seen within the outline (cell fraction
-times volume, mL at full carrying capacity) and the outlined volume (mL). Their predictive draws add
+times volume, mL at full carrying capacity; in all tissue where the image shows all of it) and the
+outlined volume (mL). Their predictive draws add
 measurement noise and model discrepancy, as calibration estimated them, to the simulated values.
 """
 
@@ -69,8 +70,9 @@ class Forecast:
 
     Attributes:
         times_days: (T,) days since the first visit.
-        viable_ml, seen_ml, visible_ml: (S, T) simulated courses of the draws: viable burden,
-            burden with killed cells not yet cleared, outlined volume.
+        viable_ml, burden_ml, visible_ml: (S, T) simulated courses of the draws: viable cells in
+            all tissue, cells seen within the outline (killed ones not yet cleared included), and
+            the outlined volume.
         visits: one entry a visit of the patient.
         converged: whether the calibration had converged; if not, show it wherever this is shown.
         seed: of the draws.
@@ -78,7 +80,7 @@ class Forecast:
 
     times_days: np.ndarray
     viable_ml: np.ndarray
-    seen_ml: np.ndarray
+    burden_ml: np.ndarray
     visible_ml: np.ndarray
     visits: tuple[VisitForecast, ...]
     converged: bool
@@ -97,12 +99,11 @@ class Forecast:
 
 @dataclass(frozen=True)
 class _Courses:
-    """Simulated draws: series (S, T) and, per visit, maps and quantities within the outline."""
+    """Simulated draws: series (S, T) and, per visit, maps (V, x, y, z)."""
 
     viable_ml: np.ndarray
-    seen_ml: np.ndarray
-    visible_ml: np.ndarray
     burden_ml: np.ndarray
+    visible_ml: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
     drawn: np.ndarray
@@ -182,7 +183,7 @@ def forecast(
     return Forecast(
         times_days=times,
         viable_ml=courses.viable_ml,
-        seen_ml=courses.seen_ml,
+        burden_ml=courses.burden_ml,
         visible_ml=courses.visible_ml,
         visits=tuple(entries),
         converged=posterior.converged,
@@ -214,11 +215,11 @@ class _Noise:
 
     def add(self, courses: _Courses, visit: int, time: int, seed: int) -> dict[str, np.ndarray]:
         """Predictive draws of a visit."""
-        simulated = {"burden": courses.burden_ml[:, visit], "visible": courses.visible_ml[:, time]}
+        simulated = {"burden": courses.burden_ml[:, time], "visible": courses.visible_ml[:, time]}
         random = np.random.default_rng([seed, visit, 0xADD])
         return {
-            quantity: np.maximum(values + self.sd[quantity] * random.standard_normal(len(values)), 0)
-            for quantity, values in simulated.items()
+            name: np.maximum(values + self.sd[name] * random.standard_normal(len(values)), 0.0)
+            for name, values in simulated.items()
         }
 
 
@@ -265,9 +266,7 @@ def _map_scores(
     return scores
 
 
-def _courses(
-    setting: Setting, draws: Draws, times: np.ndarray, at_visits: np.ndarray
-) -> _Courses:
+def _courses(setting: Setting, draws: Draws, times: np.ndarray, at_visits: np.ndarray) -> _Courses:
     treatments = setting.patient.treatments
     forcing, rows = compile_forcing(
         treatments,
@@ -290,9 +289,9 @@ def _courses(
         label,
         everywhere,
     )
-    viable, seen, visible, burden = (np.asarray(a, float) for a in series)
+    viable, visible, burden = (np.asarray(a, float) for a in series)
     mean, square, drawn = (np.asarray(a, float) / len(viable) for a in maps)
-    bad = failed(viable, seen)
+    bad = failed(viable, burden)
     if bad.any():
         raise TwinError(
             "simulations of the forecast are not finite",
@@ -303,9 +302,8 @@ def _courses(
     voxel_ml = setting.domain.voxel_ml
     return _Courses(
         viable_ml=viable[:, rows] * voxel_ml,
-        seen_ml=seen[:, rows] * voxel_ml,
+        burden_ml=burden[:, rows] * voxel_ml,
         visible_ml=visible[:, rows] * voxel_ml,
-        burden_ml=burden[:, rows[at_visits]] * voxel_ml,
         mean=setting.domain.volume(mean),
         sd=setting.domain.volume(np.sqrt(np.maximum(square - mean**2, 0.0))),
         drawn=setting.domain.volume(drawn),
@@ -335,7 +333,7 @@ def _simulate(
         at_visit = seen[visit_rows]
         drawn = drawn_probability(at_visit, threshold) * domain.mask
         maps = (at_visit, at_visit**2, drawn)
-        series = (viable.sum(1), seen.sum(1), visible.sum(1), burden.sum(1))
+        series = (viable.sum(1), visible.sum(1), burden.sum(1))
         return jax.tree.map(jnp.add, sums, maps), series
 
     zeros = jnp.zeros((visit_rows.shape[0], domain.mask.size))

@@ -19,8 +19,9 @@ def crps(draws: np.ndarray, observed: float) -> float:
 def ccc(predicted: np.ndarray, observed: np.ndarray) -> float:
     """Concordance correlation coefficient of two maps, −1..1 (Lin 1989, doi 10.2307/2532051)."""
     p, o = np.asarray(predicted, float).ravel(), np.asarray(observed, float).ravel()
-    denominator = p.var() + o.var() + (p.mean() - o.mean()) ** 2
-    return float(2.0 * np.mean((p - p.mean()) * (o - o.mean())) / denominator) if denominator else 1.0
+    shared = np.mean((p - p.mean()) * (o - o.mean()))
+    total = p.var() + o.var() + (p.mean() - o.mean()) ** 2
+    return float(2.0 * shared / total) if total else 1.0
 
 
 def dice(predicted: np.ndarray, observed: np.ndarray) -> float:

@@ -51,7 +51,8 @@ def denoised(field: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndar
     beforehand would pass for diffusion. Around zero it must be kept out: it may neither seed tumor
     all over the tissue nor be clipped, since its mean would then be positive and grow. So voxels
     far above the noise keep their value, weak ones take the mean of their surroundings, and where
-    that mean is below four deviations of what noise is left in it, nothing was measured.
+    that mean is below four deviations of what noise is left in it, or only in specks apart from any
+    lesion above it, nothing was measured.
 
     Args:
         field: (x, y, z) cell fraction.
@@ -67,7 +68,20 @@ def denoised(field: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndar
     share = mean**2 / (mean**2 + (4.0 * sd) ** 2)
     left = sd * noise_left(region)
     density = np.where(region, share * field + (1.0 - share) * mean, 0.0)
-    return np.maximum(density, 0.0), region & (mean > 4.0 * left)
+    return np.maximum(density, 0.0), _lesions(region & (mean > 4.0 * left), mean)
+
+
+def _lesions(measured: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Connected parts of a measured region that reach a third of the highest density.
+
+    Noise that neighbors share can stand out of the noise of single voxels: its specks are no tumor.
+    """
+    parts, count = ndimage.label(measured, structure=np.ones((3, 3, 3)))  # type: ignore[misc]
+    if count == 0:
+        return measured
+    peaks = ndimage.maximum(mean, parts, index=np.arange(1, count + 1))
+    kept = 1 + np.flatnonzero(np.asarray(peaks) >= np.max(peaks) / 3.0)
+    return np.isin(parts, kept)
 
 
 def _blurred(field: np.ndarray, sigma_voxels: float) -> np.ndarray:

@@ -232,8 +232,10 @@ class _Work:
         viable_ml = np.stack([e[:, r] for e, r in zip(end, rows, strict=True)])
         visible_ml = np.stack([v[:, r] for v, r in zip(visible, rows, strict=True)])
         residual = viable_ml[..., -1]
-        before = [e[:, s - 1] if s > 0 else x for e, s, x in zip(end, surgery, residual, strict=True)]
-        after = [c[:, s] if s > 0 else x for c, s, x in zip(resected, surgery, residual, strict=True)]
+        before, after = residual.copy(), residual.copy()
+        for plan, row in enumerate(surgery):
+            if row > 0:
+                before[plan], after[plan] = end[plan, :, row - 1], resected[plan, :, row]
         days, progressed = time_to_progression(self.times_days, visible_ml)
         given = setting_of(self.posterior).patient.treatments.before(self.posterior.decision_day)
         ratio = self.parameters.get(
@@ -245,9 +247,9 @@ class _Work:
             times_days=self.times_days,
             viable_ml=viable_ml.astype(np.float32),
             visible_ml=visible_ml.astype(np.float32),
-            endpoint_ml=np.stack(before),
+            endpoint_ml=before,
             residual_ml=residual,
-            outside_margin_ml=np.stack(after),
+            outside_margin_ml=after,
             progression_days=days,
             progressed=progressed,
             tumor_bed_gy=np.stack([tumor_bed_gy(given + p.schedule, ratio) for p in block]),

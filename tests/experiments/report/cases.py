@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from twin.calibration.posterior import Posterior
-from twin.forecast import Forecast, VisitForecast
+from twin.forecasting import Forecast, VisitForecast
 from twin.grid import Grid
 from twin.imaging.image import Image
 from twin.parameters import LogNormal, LogUniform, Parameter, ParameterTable
@@ -174,7 +174,7 @@ def make_forecast(patient: Patient, draws: int = 40) -> Forecast:
     return Forecast(
         times_days=times,
         viable_ml=seen * 0.8,
-        seen_ml=seen,
+        burden_ml=seen,
         visible_ml=seen * 1.5,
         visits=tuple(visits),
         converged=True,
