@@ -1,0 +1,72 @@
+"""Commands as a user types them: in this process (fast) or in one of their own (to be killed)."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "patients" / "demo"
+SPACING_MM = "8"
+"""The demo on coarse voxels: the same story in a tenth of the time."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Exit code and what was printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def oncotwin(*words: object) -> Answer:
+    """Run a command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Answer(code, out.getvalue(), err.getvalue())
+
+
+def environment() -> dict[str, str]:
+    """Environment of a child: the same caches, and this repository to import from."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def start(*words: object, largest_file_blocks: int | None = None) -> subprocess.Popen[str]:
+    """Start a command in a process of its own, whose files may be limited (blocks of 512 bytes)."""
+    command = [sys.executable, "-m", "experiments.cli", *(str(word) for word in words)]
+    if largest_file_blocks is not None:
+        limit = f"trap '' XFSZ; ulimit -f {largest_file_blocks}; exec \"$@\""
+        command = ["/bin/sh", "-c", limit, "sh", *command]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+    )
+
+
+def finish(child: subprocess.Popen[str]) -> Answer:
+    """Wait for a command to end."""
+    out, err = child.communicate(timeout=300)
+    return Answer(child.returncode, out, err)
+
+
+def calibrated(folder: Path, patient: Path = DEMO) -> Path:
+    """A new run of a patient, with three visits fitted on coarse voxels."""
+    answer = oncotwin("calibrate", patient, "-o", folder, "--visits", 3, "--spacing-mm", SPACING_MM)
+    assert answer.code == 0, answer.err
+    return folder
