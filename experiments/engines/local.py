@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from typing import Any
 
 import jax
-from jax import Device
 
 from twin.scenarios.outcomes import Outcomes
 
@@ -41,14 +41,14 @@ def every_core(
     devices = jax.local_devices()
     waiting = iter(items)
 
-    def run(item: int, device: Device) -> Outcomes:
+    def run(item: int, device: Any) -> Outcomes:
         with jax.default_device(device):
             return work(item)
 
     with ThreadPoolExecutor(len(devices)) as pool:
-        running: dict[Future[Outcomes], tuple[int, Device]] = {}
+        running: dict[Future[Outcomes], tuple[int, Any]] = {}
 
-        def start(device: Device) -> None:
+        def start(device: Any) -> None:
             item = next(waiting, None)
             if item is not None:
                 running[pool.submit(run, item, device)] = (item, device)
