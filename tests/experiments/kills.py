@@ -73,7 +73,7 @@ def finished_shards(run: Path) -> int:
 
 
 def check_files(run: Path) -> bool:
-    """Every HDF5 file opens and the ledgers parse up to a torn end; whether some shards are there."""
+    """Every HDF5 file opens and the ledgers parse up to a torn end; are some shards there?"""
     found = 0
     for store in STORES:
         for path in sorted((run / store / "shards").glob("*.h5")):
