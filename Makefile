@@ -59,7 +59,7 @@ $(STAMPS)/cuda: $(STAMPS)/runtime requirements/cuda.txt
 setup: $(STAMPS)/dev $(EXTRA:%=$(STAMPS)/%)
 
 demo: $(STAMPS)/runtime
-	$(BIN)/oncotwin demo --out $(RUN)
+	$(BIN)/oncotwin demo --output $(RUN)
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .

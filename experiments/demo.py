@@ -7,13 +7,21 @@ from importlib.resources import files
 from pathlib import Path
 
 from experiments import console, workflow
+from twin.errors import TwinError
 
 VISITS = 3
 
 
 def demo_folder() -> Path:
-    """Folder of the embedded patient."""
-    return Path(str(files("experiments"))).parent / "patients" / "demo"
+    """Folder of the embedded patient. Raises `TwinError` where the installation lacks it."""
+    folder = Path(str(files("experiments"))).parent / "patients" / "demo"
+    if not folder.is_dir():
+        raise TwinError(
+            "the embedded patient is not installed",
+            where=str(folder),
+            fix="Clone the repository and run `make demo` in it.",
+        )
+    return folder
 
 
 def run_demo(output: Path, *, plans: int, draws: int) -> Path:

@@ -154,8 +154,9 @@ def _noise(material: Material) -> Markup:
     """What was estimated of the noise of each kind of observation."""
     kinds: dict[str, dict[str, float]] = {}
     for name, value in material.posterior.noise.items():
-        key = next((key for key in NOISE if name.endswith(f"_{key}")), "sd")
-        kinds.setdefault(name.removesuffix(f"_{key}"), {}).setdefault(key, float(value))
+        key = next((key for key in NOISE if name.endswith(f"_{key}")), None)
+        if key is not None:
+            kinds.setdefault(name.removesuffix(f"_{key}"), {})[key] = float(value)
     if not kinds:
         return Markup("")
     rows = [
