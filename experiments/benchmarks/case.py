@@ -1,0 +1,62 @@
+"""What is measured: a glioma-like tumor in a brain-like ellipsoid, treated as Stupp et al. did.
+
+Radiotherapy with daily temozolomide, then adjuvant cycles (Stupp et al. 2005,
+doi 10.1056/NEJMoa043330), on the array sizes of a real case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TRUTH = {
+    "diffusivity": 0.1,
+    "proliferation_rate": 0.05,
+    "radiosensitivity_alpha": 0.05,
+    "sensitivity_temozolomide": 0.2,
+}
+"""Values that made the data: mm²/day, 1/day, 1/Gy, 1/day."""
+START = {
+    "diffusivity": 0.025,
+    "proliferation_rate": 0.05,
+    "radiosensitivity_alpha": 0.025,
+    "sensitivity_temozolomide": 0.5,
+}
+"""Values that calibration starts from."""
+FIXED = {"alpha_beta_ratio": 10.0, "clearance_half_life": 35.0}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Size of what is measured.
+
+    Attributes:
+        shape: voxels of 1.5 x 1.5 x 3 mm.
+        days: length of the course.
+        start_days: first fraction and first daily temozolomide, a Monday or later.
+        scenarios: how many `scenarios_1000_s` simulates; its time is always that of 1,000.
+        few, many: scenarios of `peak_rss_mb` and `peak_rss_mb_10000`.
+        draws: parameter draws a plan.
+        demo_plans: plans of `scenario_demo_ms`.
+        repeats: of each timing.
+    """
+
+    shape: tuple[int, int, int] = (77, 116, 36)
+    days: float = 270.0
+    start_days: float = 40.0
+    scenarios: int = 1000
+    few: int = 100
+    many: int = 10_000
+    draws: int = 20
+    demo_plans: int = 100
+    repeats: int = 5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))
+
+    def __str__(self) -> str:
+        size = "x".join(str(n) for n in self.shape)
+        return f"{size} voxels of 1.5x1.5x3 mm, {self.days:g} days"
+
+
+MAIN_JOB = Case()
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2)

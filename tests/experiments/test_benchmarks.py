@@ -1,0 +1,82 @@
+"""The harness prints what it promises, on a case small enough to say nothing about speed."""
+
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+from experiments.benchmarks import NAMES, ROOT, run_benchmarks
+from experiments.benchmarks.case import MAIN_JOB, TINY
+from experiments.benchmarks.patients import SPACING_MM, posterior, tissue, treatments
+from experiments.benchmarks.timing import peak_rss_mb, reference_kernel_s
+from twin.errors import TwinError
+
+
+@pytest.mark.slow
+def test_every_name_gives_one_json_line_of_the_documented_form():
+    stream = io.StringIO()
+    run_benchmarks(stream=stream, case=TINY)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["name"] for line in lines] == list(NAMES)
+    for line in lines:
+        assert set(line) == {"name", "value", "unit", "case"}
+        assert math.isfinite(line["value"]) and line["value"] >= 0
+        assert line["unit"] and line["case"]
+    value = {line["name"]: line["value"] for line in lines}
+    assert value["mass_drift"] < 1e-6
+    assert value["step_halving_error"] < 2e-3
+    for name in NAMES:
+        if name.endswith("_ratio"):
+            assert name.removesuffix("_ratio") in value
+
+
+def test_only_the_names_asked_for_are_measured():
+    stream = io.StringIO()
+    run_benchmarks(["mass_drift"], stream, case=TINY)
+    assert [json.loads(x)["name"] for x in stream.getvalue().splitlines()] == ["mass_drift"]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(TwinError, match="unknown benchmark 'forward'.*forward_s"):
+        run_benchmarks(["forward"], io.StringIO())
+
+
+def test_the_main_job_has_the_treatment_that_its_figures_are_quoted_for():
+    given = treatments(MAIN_JOB)
+    assert (len(given.fractions), len(given.drug_doses)) == (30, 74)
+    assert given.total_dose_gy == 60.0
+    assert given.fractions[0].time_days >= 40.0
+    assert all(f.time_days % 7 < 5 for f in given.fractions)
+    assert given.end_days < MAIN_JOB.days
+
+
+def test_the_anatomy_fills_the_box_but_for_its_border():
+    inside = tissue(MAIN_JOB)
+    assert inside.shape == (77, 116, 36)
+    assert inside.any(axis=(1, 2)).sum() == 75
+    assert 0.4 < inside.mean() < 0.6
+    border = inside.copy()
+    border[1:-1, 1:-1, 1:-1] = False
+    assert not border.any()
+    assert SPACING_MM == (1.5, 1.5, 3.0)
+
+
+def test_plans_of_the_sweep_start_before_any_treatment():
+    prepared = posterior(TINY)
+    assert prepared.decision_day == 0.0
+    assert np.isclose(prepared.point["diffusivity"], 0.1, rtol=1e-4)
+
+
+def test_clock_and_memory_meter_measure_something():
+    assert reference_kernel_s(TINY) > 0
+    held = np.ones(30_000_000)
+    assert peak_rss_mb() > held.nbytes / 1e6
+
+
+def test_the_documented_table_is_what_the_committed_figures_give(tmp_path):
+    from scripts.benchmark_table import table
+
+    text = (ROOT / "docs" / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert table(ROOT / "docs" / "benchmarks" / "main-job.jsonl") in text
