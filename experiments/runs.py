@@ -8,6 +8,7 @@ shards/NNNN.h5 ledger.jsonl     (experiments/store.py)
 import errno
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -173,7 +174,13 @@ class Run:
         """
         with closing(hold_lock(self.folder / _WRITE_LOCK)):
             description = self.description
-            entry = {"step": step, "time": _now(), "environment": environment(), **info}
+            entry = {
+                "step": step,
+                "command": shlex.join(sys.argv),
+                "time": _now(),
+                "environment": environment(),
+                **info,
+            }
             description["history"].append(entry)
             self._replace(DESCRIPTION, self._encode(description))
 

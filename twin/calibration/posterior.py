@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from scipy.special import ndtri
@@ -68,10 +69,15 @@ class Posterior:
         return {k: float(v[0]) for k, v in self._values(self.z_mean[None]).items()}
 
     def sample_scores(self, count: int, seed: int) -> np.ndarray:
-        """(count, K) scores drawn from the posterior; the same for the same seed."""
-        rng = np.random.default_rng([seed, count, 0x0C07])
+        """(count, K) scores drawn from the posterior; the same for the same seed.
+
+        Every parameter has a random stream of its own name, so that a further parameter (a drug
+        that some plan holds) leaves the draws of the others as they are.
+        """
+        streams = [np.random.default_rng([seed, count, crc32(n.encode())]) for n in self.names]
+        standard = np.stack([stream.standard_normal(count) for stream in streams], axis=1)
         root = np.linalg.cholesky(self.z_covariance + 1e-10 * np.eye(len(self.names)))
-        return self.z_mean + rng.standard_normal((count, len(self.names))) @ root.T
+        return self.z_mean + standard @ root.T
 
     def sample(self, count: int, seed: int) -> dict[str, np.ndarray]:
         """Natural values (count,) of every parameter, drawn from the posterior."""

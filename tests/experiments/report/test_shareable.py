@@ -38,7 +38,7 @@ PLANTED = {
     "input hash": "deadbeefcafe" * 5,
     "configuration key": "study_site_Ebersberg",
     "configuration value": "Klinikum-Ebersberg",
-    "command": "/home/okonkwo/patients/zq_private",
+    "command": "/mnt/okonkwo/patients/zq_private",
     "host": "radonc-ws-042",
     "user": "okonkwo_admin",
     "date": "2026-01-05T08:15",
