@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from twin.calibration.gauss_newton import Fit, GaussNewton, fit
+from twin.calibration.gauss_newton import Fit, GaussNewton, fit, straight_in_values
 from twin.calibration.objective import Problem, evaluate, make_problem
 from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
 from twin.calibration.resampling import corrected
@@ -66,7 +66,13 @@ def calibrate_setting(
     problem = make_problem(setting)
     scores = setting.table.scores_of(start or {})
     z = np.array([scores.get(name, 0.0) for name in problem.names])
-    result = fit(lambda at: evaluate(problem, at), z, setting.domain.shape, method or GaussNewton())
+    result = fit(
+        lambda at: evaluate(problem, at),
+        z,
+        setting.domain.shape,
+        method or GaussNewton(),
+        straight_in_values(setting.table, problem.names),
+    )
     return _posterior(setting, problem, corrected(setting, problem, result))
 
 

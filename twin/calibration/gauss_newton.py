@@ -14,6 +14,7 @@ import numpy as np
 
 from twin.calibration.noise import OUTLINE_PIECES, Noise, estimate_noise
 from twin.calibration.objective import Evaluation
+from twin.parameters import ParameterTable
 
 _FIRST_GUESS = {"density": 0.05**2 * 30.0, "outline": 0.15**2 * 500.0}
 
@@ -55,6 +56,7 @@ def fit(
     z: np.ndarray,
     shape: tuple[int, int, int],
     method: GaussNewton,
+    move: Callable[[np.ndarray, np.ndarray], np.ndarray] = np.add,
 ) -> Fit:
     """Minimize from the scores `z`.
 
@@ -63,6 +65,7 @@ def fit(
         z: (K,) start.
         shape: grid of the residual fields.
         method: settings.
+        move: scores after a step; by default their sum (see `straight_in_values`).
     """
     variances = dict(_FIRST_GUESS)
     noise: dict[str, Noise] = {}
@@ -87,14 +90,15 @@ def fit(
         while count < method.max_iterations and damping < 1e6:
             step, _ = _step(gradient, curvature, damping)
             step *= min(1.0, method.max_step / np.abs(step).max())
-            trial = evaluate(z + step)
+            moved = move(z, step)
+            trial = evaluate(moved)
             count += 1
-            gained = cost - _combine(trial, variances, z + step)[0]
+            gained = cost - _combine(trial, variances, moved)[0]
             promised = -float(gradient @ step + 0.5 * step @ curvature @ step)
             quality = gained / max(promised, 1e-30)
             damping = _damping(damping, quality)
             if gained >= 0.0:
-                z, current, accepted = z + step, trial, True
+                z, current, accepted = moved, trial, True
                 break
         if not accepted:
             noise = _noise(current, shape)
@@ -111,6 +115,32 @@ def fit(
         cost=cost,
         history=history,
     )
+
+
+def straight_in_values(
+    table: ParameterTable, names: tuple[str, ...]
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Steps that are straight lines in natural values, not in scores.
+
+    Log kills and growth exponents are linear in the natural values, so valleys between parameters
+    that trade off (radiosensitivity and a drug given with it) are straight there and bent in
+    scores. A value changes by a factor of 3 at most.
+    """
+
+    def move(z: np.ndarray, step: np.ndarray) -> np.ndarray:
+        moved = z.astype(float)
+        for k, name in enumerate(names):
+            prior = table[name].prior
+            value = float(prior.transform(z[k]))
+            slope = float(prior.transform(z[k] + _H) - prior.transform(z[k] - _H)) / (2.0 * _H)
+            target = np.clip(value + slope * step[k], value / 3.0, value * 3.0)
+            moved[k] = np.clip(prior.inverse(float(target)), z[k] - _FARTHEST, z[k] + _FARTHEST)
+        return moved
+
+    return move
+
+
+_H, _FARTHEST = 1e-2, 2.0
 
 
 def _combine(
