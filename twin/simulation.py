@@ -18,7 +18,7 @@ from twin.solvers.splitting import State, solve
 from twin.treatments.forcing import Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
 
-MAX_STEP_DAYS = 2.0
+MAX_STEP_DAYS = 3.0
 """Longest time step by default; the diffusion part is sub-stepped where stability asks for it."""
 
 OK, NOT_FINITE, OUT_OF_BOUNDS = 0, 1, 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,9 +21,23 @@ def use_every_core() -> None:
     A scenario fills one core: its arrays are small enough to stay in the core's cache, and XLA's
     own threads gain nothing on them. Two scenarios at a time on two cores take half the time.
     """
+    _give_back_freed_memory()
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
         with suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", available_cores())
+
+
+def _give_back_freed_memory() -> None:
+    """Tell glibc to map fields one by one, so that freeing them frees them.
+
+    Otherwise fields of a megabyte that several threads allocate in turn fragment its heaps, and
+    memory creeps up with the number of shards (by half from 100 to 10,000 scenarios).
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 19)
+
+
+_M_MMAP_THRESHOLD = -3
 
 
 def available_cores() -> int:

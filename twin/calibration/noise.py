@@ -91,15 +91,19 @@ def _autocovariance(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean product of residuals at every lag (wrapped, non-negative lags first), over visits."""
     padded = [int(fft.next_fast_len(2 * n - 1, real=True) or 0) for n in shape]
-    products = np.zeros(padded)
-    pairs = np.zeros(padded)
-    for r, w in zip(residual, weight, strict=True):
-        spectrum = np.asarray(fft.rfftn(r.reshape(shape).astype(np.float32), padded))
-        products += np.asarray(fft.irfftn(np.abs(spectrum) ** 2, padded))
-        spectrum = np.asarray(fft.rfftn(w.reshape(shape).astype(np.float32), padded))
-        pairs += np.asarray(fft.irfftn(np.abs(spectrum) ** 2, padded))
-    pairs = np.round(pairs)
-    return products / np.maximum(pairs, 1.0), pairs
+
+    def power(fields: np.ndarray) -> np.ndarray:
+        single = fields.reshape(-1, *shape).astype(np.float32)
+        spectra = (np.asarray(fft.rfftn(field, padded, workers=2)) for field in single)
+        return sum(np.abs(spectrum) ** 2 for spectrum in spectra)  # type: ignore[return-value]
+
+    def correlate(spectrum: np.ndarray) -> np.ndarray:
+        return np.asarray(fft.irfftn(spectrum, padded, workers=2), float)
+
+    same = all(np.array_equal(weight[0], other) for other in weight[1:])
+    counted = len(weight) * power(weight[:1]) if same else power(weight)
+    pairs = np.round(correlate(counted))
+    return correlate(power(residual)) / np.maximum(pairs, 1.0), pairs
 
 
 def _shared_voxels(correlation: np.ndarray, most: float) -> float:

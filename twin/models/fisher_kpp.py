@@ -44,10 +44,16 @@ class FisherKPP(TumorModel):
         first, *others = domain.tissues
         spread = jnp.stack([jnp.ones(()), *(params[f"diffusivity_ratio_{t}"] for t in others)])
         growth = jnp.stack([jnp.ones(()), *(params[f"growth_ratio_{t}"] for t in others)])
-        diffusivity = params["diffusivity"] * (spread @ domain.fractions)
+        relative = spread @ domain.fractions
         alpha = params["radiosensitivity_alpha"]
         return Rates(
-            conductances=conductances(diffusivity, domain.mask, domain.shape, domain.spacing_mm),
+            conductances=conductances(
+                relative,
+                domain.mask,
+                domain.shape,
+                domain.spacing_mm,
+                scale=params["diffusivity"],
+            ),
             growth=params["proliferation_rate"] * growth,
             alpha=alpha,
             beta=alpha / params["alpha_beta_ratio"],

@@ -27,14 +27,16 @@ class Conductances(eqx.Module):
     """Face conductances of one diffusivity field, 1/day.
 
     Attributes:
-        faces: (3, N + 2 guard) conductance between voxel i and its next neighbor along each axis,
-            with a guard of zeros at both ends.
+        faces: (3, N + 2 guard) conductance between voxel i and its next neighbor along each axis
+            at a scale of 1, with a guard of zeros at both ends.
+        scale: number that multiplies them. It is apart so that its derivative costs no field.
         rate: largest sum over the faces of a voxel; an explicit step dt is positive while
             dt * rate <= 1.
         shape: the grid.
     """
 
     faces: Float[Array, "3 m"]
+    scale: Float[Array, ""]
     rate: Float[Array, ""]
     shape: tuple[int, int, int] = eqx.field(static=True)
 
@@ -44,6 +46,7 @@ def conductances(
     mask: Float[Array, " n"],
     shape: tuple[int, int, int],
     spacing_mm: tuple[float, float, float],
+    scale: Float[Array, ""] | float = 1.0,
 ) -> Conductances:
     """Face conductances of a cell-centered diffusivity.
 
@@ -52,6 +55,7 @@ def conductances(
         mask: 1 in tissue, 0 elsewhere, flat; the outermost layer must be 0.
         shape: grid of the flat arrays.
         spacing_mm: voxel size.
+        scale: number that multiplies the diffusivity everywhere.
     """
     guard = strides(shape)[0]
     masked = jnp.where(mask > 0.0, diffusivity, 0.0)
@@ -65,11 +69,17 @@ def conductances(
         face = harmonic / spacing**2
         total = total + jnp.pad(face, (0, stride)) + jnp.pad(face, (stride, 0))
         faces.append(jnp.pad(face, (guard, guard + stride)))
-    return Conductances(jnp.stack(faces), total.max(), shape)
+    factor = jnp.asarray(scale, masked.dtype)
+    return Conductances(jnp.stack(faces), factor, factor * total.max(), shape)
 
 
 def divergence(u: Float[Array, " n"], g: Conductances) -> Float[Array, " n"]:
-    """div(D grad u) of a flat field, in units of u per day.
+    """div(D grad u) of a flat field, in units of u per day."""
+    return g.scale * _unscaled(u, g)
+
+
+def _unscaled(u: Float[Array, " n"], g: Conductances) -> Float[Array, " n"]:
+    """The divergence at a scale of 1.
 
     Differences are taken before they are multiplied: a float32 sum over 270 days then drifts by
     2e-8 of the mass, against 1e-6 when u times the sum of its conductances is subtracted.
@@ -96,6 +106,7 @@ def diffuse(u: Float[Array, " n"], g: Conductances, dt_days: Float[Array, ""]) -
     10.1137/S003614450036757X). The barriers keep XLA from computing the first stage again for each
     neighbor of the second, and halve the cost of derivatives.
     """
-    first = jax.lax.optimization_barrier(u + dt_days * divergence(u, g))
-    second = first + dt_days * divergence(first, g)
+    factor = dt_days * g.scale
+    first = jax.lax.optimization_barrier(u + factor * _unscaled(u, g))
+    second = first + factor * _unscaled(first, g)
     return jax.lax.optimization_barrier(0.5 * (u + second))

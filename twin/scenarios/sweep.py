@@ -182,9 +182,12 @@ class _Work:
 
     def __call__(self, index: int) -> Outcomes:
         setting, block = setting_of(self.posterior), self.block(index)
-        padded = [*block, *[block[-1]] * (self.per_shard - len(block))]
-        tables = [self._forcing(plan.schedule) for plan in padded]
-        stacked = jax.tree.map(lambda *a: jnp.asarray(np.stack(a)), *(t[0] for t in tables))
+        tables = [self._forcing(plan.schedule) for plan in block]
+        forcings = [forcing for forcing, _ in tables]
+        # The last shard is filled up with courses without a step, so that one program serves all.
+        idle = eqx.tree_at(lambda f: f.row_stop, forcings[0], forcings[0].row_start)
+        forcings += [idle] * (self.per_shard - len(block))
+        stacked = jax.tree.map(lambda *a: jnp.asarray(np.stack(a)), *forcings)
         label = setting.visible_label if setting.labels else ""
         series = _run(
             setting.model,
@@ -199,8 +202,8 @@ class _Work:
             np.moveaxis(np.asarray(a, float), 0, 1)[: len(block)] * setting.domain.voxel_ml
             for a in series
         )
-        rows = np.stack([t[1] for t in tables[: len(block)]])
-        surgery = [_surgery_row(t[0]) for t in tables[: len(block)]]
+        rows = np.stack([row for _, row in tables])
+        surgery = [_surgery_row(forcing) for forcing, _ in tables]
         return self._outcomes(block, end, visible, resected, rows, surgery)
 
     def _forcing(self, schedule: Schedule) -> tuple[Forcing, np.ndarray]:

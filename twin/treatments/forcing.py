@@ -57,7 +57,7 @@ def compile_forcing(
     times_days: Sequence[float] | np.ndarray,
     drugs: tuple[str, ...] = (),
     body_surface_m2: float = 1.0,
-    max_step_days: float = 2.0,
+    max_step_days: float = 3.0,
     steps: int | None = None,
     rows: int | None = None,
 ) -> tuple[Forcing, np.ndarray]:

@@ -133,7 +133,7 @@ def test_mass_is_kept_to_round_off_in_double_precision():
     growth=st.floats(0.0, 0.5),
 )
 def test_cells_stay_within_bounds_and_tissue(seed, spacing, diffusivity, growth):
-    """Also where a step of 2 days is hundreds of times the stable one of the diffusion."""
+    """Also where a step of several days is hundreds of times the stable one of the diffusion."""
     tissue = notched(seed)
     initial = np.where(np.random.default_rng(seed).random(SHAPE) > 0.5, 1.0, 0.0) * tissue
     params = {"diffusivity": diffusivity, "proliferation_rate": growth}
@@ -208,7 +208,8 @@ def test_the_error_of_a_treated_course_falls_with_the_square_of_the_step():
         (Fraction(8.0, 2.0), Fraction(16.0, 2.0)),
         (DrugDose(8.0, "pembrolizumab", 200.0), DrugDose(16.0, "doxorubicin", 100.0)),
     )
-    params = {"diffusivity": 0.05, "proliferation_rate": 0.1}
+    # So slow that no step is sub-stepped: sub-steps would make the longest steps too good.
+    params = {"diffusivity": 0.02, "proliferation_rate": 0.1}
 
     def course(step):
         viable, dead = solve_in_double(
