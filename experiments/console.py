@@ -29,7 +29,7 @@ if not _out.is_terminal:
 
 def say(text: str) -> None:
     """One line of plain text."""
-    _out.print(text, markup=False)
+    _out.print(text, markup=False, soft_wrap=not _out.is_terminal)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         style = _STYLES[finding.level]
         _out.print(f"[{style}]{finding.level:8}[/]", end="")
-        _out.print(f"{finding.where}: {finding.message}", markup=False)
+        say(f"{finding.where}: {finding.message}")
     errors = sum(finding.level == "error" for finding in findings)
     say("No errors." if errors == 0 else f"{errors} error{'s' if errors > 1 else ''}.")
 

@@ -13,6 +13,7 @@ from experiments.runs import Run
 from tests.experiments.commands import ROOT
 from tests.experiments.planted import PLANTED, VISITS, of_this_machine
 
+VENDOR = ROOT / "experiments" / "report" / "vendor"
 SECTIONS = (
     "timeline",
     "scans, forecast and uncertainty",
@@ -123,6 +124,10 @@ def test_shareable_report_of_a_run_holds_no_planted_identifier(finished, kind):
 @pytest.mark.slow
 def test_shareable_report_names_neither_host_nor_folders(finished):
     page = (finished.run / "report-shareable.html").read_text(encoding="utf-8")
+    # A short host name may be a variable of a vendored library, which no run writes to.
+    for library in VENDOR.glob("*.js"):
+        page = page.replace(library.read_text(encoding="utf-8").strip(), "")
+    assert len(page) < 600_000, "the library was not found in the page"
     for kind, text in of_this_machine().items():
         assert not re.search(rf"(?<!\w){re.escape(text)}(?!\w)", page), kind
 

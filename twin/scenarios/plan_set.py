@@ -161,6 +161,7 @@ class PlanSet:
         weeks, so that they start on or after `decision_day`.
         """
         weeks = math.ceil((decision_day - self.decision_day) / 7.0)
+        weeks += self.decision_day + 7.0 * weeks < decision_day
         moved = tuple(replace(p, schedule=p.schedule.shifted(7.0 * weeks)) for p in self.plans)
         slack = 7.0 * weeks - (decision_day - self.decision_day)
         return PlanSet(moved, self.horizon_days + slack, decision_day, self.recipes)
