@@ -102,7 +102,8 @@ def fit(
                 break
         if not accepted:
             noise = _noise(current, shape)
-            converged = length < 10.0 * method.tolerance
+            # No step helps: round-off, unless evaluations ran out or the slope is still steep.
+            converged = count < method.max_iterations and length < 10.0 * method.tolerance
             break
     cost, gradient, curvature = _combine(current, variances, z)
     return Fit(

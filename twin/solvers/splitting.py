@@ -22,8 +22,8 @@ from twin.models.model import Rates
 from twin.operators.fluxes import diffuse
 from twin.treatments.forcing import NODES, WEIGHTS, Forcing
 
-LARGEST_STEP = 0.5
-"""Diffusion sub-step times the rate at which a lone voxel empties. Positive up to 1; from 0.5 down
+LARGEST_STEP = 0.65
+"""Diffusion sub-step times the rate at which a lone voxel empties. Positive up to 1; from here down
 the error of rough fields is a few tenths of a percent."""
 MAX_SUBSTEPS = 10_000
 """Most diffusion sub-steps of a step; a diffusivity beyond ends in a bad status, not in a hang."""
