@@ -4,10 +4,11 @@ import numpy as np
 from demo_anatomy import Anatomy
 from scipy import ndimage
 
+from twin.observation.adc import DENSE_ADC, WATER_ADC
 from twin.solvers.reference import Clone, ReferenceSolution, solve_reference
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
-from twin.virtual_images import ADC_FULL, ADC_WATER, smooth_noise
+from twin.virtual_images import smooth_noise
 
 THRESHOLD = 0.35
 PARAMS = {
@@ -30,8 +31,8 @@ PARAMS = {
     "doxorubicin_log_kill_resistant": 0.05,
     "clearance_half_life_days": 55.0,
     "visibility_threshold_gtv": THRESHOLD,
-    "adc_water": ADC_WATER,
-    "adc_full": ADC_FULL,
+    "adc_water": WATER_ADC,
+    "adc_full": DENSE_ADC,
 }
 
 

@@ -19,10 +19,10 @@ from scipy import ndimage
 from twin.grid import Grid
 from twin.imaging.image import MASK, Image
 from twin.imaging.nifti import write_nifti
+from twin.observation.adc import adc as adc_of
 from twin.solvers.reference import ReferenceSolution
 from twin.treatments.schedule import Schedule
 from twin.virtual_images import (
-    adc_from_cell_fraction,
     block_mean,
     drawn_outline,
     smooth_noise,
@@ -101,7 +101,7 @@ def write_visits(
         )
         outlines[day] = coarse.gtv if day == 0 else outline
         bed |= ndimage.binary_dilation(outlines[day], iterations=2) & coarse.tissue
-        adc = np.where(bed, adc_from_cell_fraction(seen), background)
+        adc = np.where(bed, adc_of(seen), background)
         noise = NOISE["white_sd"] * random.standard_normal(adc.shape)
         noise += NOISE["correlated_sd"] * smooth_noise(
             coarse.grid, NOISE["correlated_fwhm_mm"], random

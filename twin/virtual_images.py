@@ -1,4 +1,4 @@
-"""How a virtual tumor is seen: block averages, correlated noise, diffusion images, outlines."""
+"""How a virtual tumor is seen: block averages, correlated noise, outlines."""
 
 import numpy as np
 from scipy import ndimage
@@ -7,10 +7,6 @@ from twin.errors import TwinError
 from twin.grid import Grid
 
 FWHM_PER_SD = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
-ADC_WATER = 3.0
-"""Diffusivity of free water at 37 °C, 1e-3 mm²/s."""
-ADC_FULL = 0.5
-"""Diffusivity of tissue at full carrying capacity, 1e-3 mm²/s (assumed)."""
 
 
 def smooth_noise(grid: Grid, fwhm_mm: float, random: np.random.Generator) -> np.ndarray:
@@ -38,13 +34,6 @@ def block_mean(field: np.ndarray, factor: int) -> np.ndarray:
         )
     nx, ny, nz = (n // factor for n in field.shape)
     return field.reshape(nx, factor, ny, factor, nz, factor).mean(axis=(1, 3, 5))
-
-
-def adc_from_cell_fraction(
-    cell_fraction: np.ndarray, *, adc_water: float = ADC_WATER, adc_full: float = ADC_FULL
-) -> np.ndarray:
-    """`ADC = ADC_water - (ADC_water - ADC_full) * cell fraction`, in 1e-3 mm²/s."""
-    return adc_water - (adc_water - adc_full) * cell_fraction
 
 
 def drawn_outline(

@@ -12,7 +12,6 @@ from twin.grid import Grid
 from twin.patient_folder import load_patient
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
 from twin.virtual_images import (
-    adc_from_cell_fraction,
     block_mean,
     drawn_outline,
     smooth_noise,
@@ -123,10 +122,6 @@ def test_block_mean_conserves_the_mean_and_refuses_a_remainder():
     assert coarse[1, 0, 3] == pytest.approx(field[2:4, 0:2, 6:8].mean())
     with pytest.raises(TwinError, match="blocks do not fill"):
         block_mean(field, 4)
-
-
-def test_adc_falls_from_water_to_full_tissue():
-    np.testing.assert_allclose(adc_from_cell_fraction(np.array([0.0, 0.5, 1.0])), [3.0, 1.75, 0.5])
 
 
 def test_an_outline_is_one_piece_without_holes():

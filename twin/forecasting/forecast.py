@@ -2,8 +2,8 @@
 
 Two quantities are forecast beside the maps: the burden seen within the outline (cell fraction
 times volume, mL at full carrying capacity; in all tissue where the image shows all of it) and the
-outlined volume (mL). Their predictive draws add
-measurement noise and model discrepancy, as calibration estimated them, to the simulated values.
+outlined volume (mL). Their predictive draws add measurement noise and model discrepancy, as
+calibration estimated them, to the simulated values.
 """
 
 from __future__ import annotations
@@ -11,25 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from twin.calibration.posterior import Posterior
 from twin.calibration.setting import Setting, outline, raw_density
-from twin.domain import Domain
-from twin.draws import Draws, failed, sample, setting_of
+from twin.draws import sample, setting_of
 from twin.errors import TwinError
 from twin.forecasting.baselines import exponential, no_change
+from twin.forecasting.courses import Courses, simulate_courses
 from twin.forecasting.scores import ccc, dice, judge
-from twin.models.model import Params, TumorModel
-from twin.observation.initial_state import InitialState
-from twin.observation.segmentation import drawn_probability
 from twin.patient import Visit
-from twin.simulation import trajectory
-from twin.treatments.forcing import Forcing, compile_forcing
 
 QUANTITIES = ("burden", "visible")
 
@@ -97,18 +88,6 @@ class Forecast:
         return float(np.mean(values)) if values else None
 
 
-@dataclass(frozen=True)
-class _Courses:
-    """Simulated draws: series (S, T) and, per visit, maps (V, x, y, z)."""
-
-    viable_ml: np.ndarray
-    burden_ml: np.ndarray
-    visible_ml: np.ndarray
-    mean: np.ndarray
-    sd: np.ndarray
-    drawn: np.ndarray
-
-
 def forecast(
     posterior: Posterior,
     *,
@@ -140,8 +119,8 @@ def forecast(
     grid = np.arange(setting.start_days, last, every_days)
     times = np.union1d(grid, [*visit_days, last])
     at_visits = np.searchsorted(times, visit_days)
-    courses = _courses(setting, sample(posterior, draws, seed), times, at_visits)
-    prior = _courses(setting, sample(posterior.prior(), draws, seed), times, at_visits)
+    courses = simulate_courses(setting, sample(posterior, draws, seed), times, at_visits)
+    prior = simulate_courses(setting, sample(posterior.prior(), draws, seed), times, at_visits)
 
     noise = _Noise.of(posterior, setting)
     observed = [_observed(setting, visit) for visit in visits]
@@ -213,7 +192,7 @@ class _Noise:
         visible = np.sqrt(pieces * patches * count) * voxel_ml
         return cls({"burden": float(burden), "visible": float(visible)}, density_sd)
 
-    def add(self, courses: _Courses, visit: int, time: int, seed: int) -> dict[str, np.ndarray]:
+    def add(self, courses: Courses, visit: int, time: int, seed: int) -> dict[str, np.ndarray]:
         """Predictive draws of a visit."""
         simulated = {"burden": courses.burden_ml[:, time], "visible": courses.visible_ml[:, time]}
         random = np.random.default_rng([seed, visit, 0xADD])
@@ -264,78 +243,3 @@ def _map_scores(
     if mask is not None:
         scores["dice"] = dice(drawn > 0.5, mask)
     return scores
-
-
-def _courses(setting: Setting, draws: Draws, times: np.ndarray, at_visits: np.ndarray) -> _Courses:
-    treatments = setting.patient.treatments
-    forcing, rows = compile_forcing(
-        treatments,
-        start_days=setting.start_days,
-        times_days=times,
-        drugs=setting.drugs(),
-        body_surface_m2=setting.patient.body_surface_m2,
-        max_step_days=setting.max_step_days,
-    )
-    everywhere = "CELL_FRACTION" in setting.fitted[0].images
-    label = "" if not setting.labels else setting.visible_label
-    series, maps = _simulate(
-        setting.model,
-        draws,
-        setting.domain,
-        jax.tree.map(jnp.asarray, forcing),
-        setting.initial,
-        setting.resectable_flat,
-        jnp.asarray(rows[at_visits]),
-        label,
-        everywhere,
-    )
-    viable, visible, burden = (np.asarray(a, float) for a in series)
-    mean, square, drawn = (np.asarray(a, float) / len(viable) for a in maps)
-    bad = failed(viable, burden)
-    if bad.any():
-        raise TwinError(
-            "simulations of the forecast are not finite",
-            where="forecast",
-            got=f"{int(bad.sum())} of {len(bad)} draws",
-            fix="Check the parameter table for priors far outside the literature.",
-        )
-    voxel_ml = setting.domain.voxel_ml
-    return _Courses(
-        viable_ml=viable[:, rows] * voxel_ml,
-        burden_ml=burden[:, rows] * voxel_ml,
-        visible_ml=visible[:, rows] * voxel_ml,
-        mean=setting.domain.volume(mean),
-        sd=setting.domain.volume(np.sqrt(np.maximum(square - mean**2, 0.0))),
-        drawn=setting.domain.volume(drawn),
-    )
-
-
-@eqx.filter_jit
-def _simulate(
-    model: TumorModel,
-    draws: Draws,
-    domain: Domain,
-    forcing: Forcing,
-    initial: InitialState,
-    resectable_mm: Array | None,
-    visit_rows: Array,
-    label: str,
-    everywhere: bool,
-) -> tuple[tuple[Array, ...], tuple[Float[Array, "v n"], ...]]:
-    """Series (S, rows) of every draw; sums over draws of seen, seen² and outlined at visits."""
-
-    def one(sums: tuple[Array, ...], params: Params) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        viable, dead = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
-        seen = viable + dead
-        threshold = params[f"visibility_threshold_{label}"] if label else jnp.asarray(0.1)
-        visible = seen > threshold
-        burden = seen if everywhere else seen * visible
-        at_visit = seen[visit_rows]
-        drawn = drawn_probability(at_visit, threshold) * domain.mask
-        maps = (at_visit, at_visit**2, drawn)
-        series = (viable.sum(1), visible.sum(1), burden.sum(1))
-        return jax.tree.map(jnp.add, sums, maps), series
-
-    zeros = jnp.zeros((visit_rows.shape[0], domain.mask.size))
-    sums, series = jax.lax.scan(one, (zeros, zeros, zeros), draws)
-    return series, sums

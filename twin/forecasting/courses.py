@@ -1,0 +1,121 @@
+"""Simulated courses of posterior draws: curves, and maps at the visits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from twin.calibration.setting import Setting
+from twin.domain import Domain
+from twin.draws import Draws, failed
+from twin.errors import TwinError
+from twin.models.model import Params, TumorModel
+from twin.observation.initial_state import InitialState
+from twin.observation.segmentation import drawn_probability
+from twin.simulation import trajectory
+from twin.treatments.forcing import Forcing, compile_forcing
+
+
+@dataclass(frozen=True)
+class Courses:
+    """Simulated draws: series (S, T) and, per visit, maps (V, x, y, z)."""
+
+    viable_ml: np.ndarray
+    burden_ml: np.ndarray
+    visible_ml: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    drawn: np.ndarray
+
+
+def simulate_courses(
+    setting: Setting, draws: Draws, times: np.ndarray, at_visits: np.ndarray
+) -> Courses:
+    """Simulate every draw under the treatments given.
+
+    Args:
+        setting: patient, model and fitted visits.
+        draws: S parameter values by name.
+        times: (T,) days of the curves.
+        at_visits: (V,) which of the times are visits.
+
+    Raises:
+        TwinError: a draw whose simulation is not finite.
+    """
+    treatments = setting.patient.treatments
+    forcing, rows = compile_forcing(
+        treatments,
+        start_days=setting.start_days,
+        times_days=times,
+        drugs=setting.drugs(),
+        body_surface_m2=setting.patient.body_surface_m2,
+        max_step_days=setting.max_step_days,
+    )
+    everywhere = "CELL_FRACTION" in setting.fitted[0].images
+    label = "" if not setting.labels else setting.visible_label
+    series, maps = _simulate(
+        setting.model,
+        draws,
+        setting.domain,
+        jax.tree.map(jnp.asarray, forcing),
+        setting.initial,
+        setting.resectable_flat,
+        jnp.asarray(rows[at_visits]),
+        label,
+        everywhere,
+    )
+    viable, visible, burden = (np.asarray(a, float) for a in series)
+    mean, square, drawn = (np.asarray(a, float) / len(viable) for a in maps)
+    bad = failed(viable, burden)
+    if bad.any():
+        raise TwinError(
+            "simulations of the forecast are not finite",
+            where="forecast",
+            got=f"{int(bad.sum())} of {len(bad)} draws",
+            fix="Check the parameter table for priors far outside the literature.",
+        )
+    voxel_ml = setting.domain.voxel_ml
+    return Courses(
+        viable_ml=viable[:, rows] * voxel_ml,
+        burden_ml=burden[:, rows] * voxel_ml,
+        visible_ml=visible[:, rows] * voxel_ml,
+        mean=setting.domain.volume(mean),
+        sd=setting.domain.volume(np.sqrt(np.maximum(square - mean**2, 0.0))),
+        drawn=setting.domain.volume(drawn),
+    )
+
+
+@eqx.filter_jit
+def _simulate(
+    model: TumorModel,
+    draws: Draws,
+    domain: Domain,
+    forcing: Forcing,
+    initial: InitialState,
+    resectable_mm: Array | None,
+    visit_rows: Array,
+    label: str,
+    everywhere: bool,
+) -> tuple[tuple[Array, ...], tuple[Float[Array, "v n"], ...]]:
+    """Series (S, rows) of every draw; sums over draws of seen, seen² and outlined at visits."""
+
+    def one(sums: tuple[Array, ...], params: Params) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        viable, dead = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
+        seen = viable + dead
+        threshold = params[f"visibility_threshold_{label}"] if label else jnp.asarray(0.1)
+        visible = seen > threshold
+        burden = seen if everywhere else seen * visible
+        at_visit = seen[visit_rows]
+        drawn = drawn_probability(at_visit, threshold) * domain.mask
+        maps = (at_visit, at_visit**2, drawn)
+        series = (viable.sum(1), visible.sum(1), burden.sum(1))
+        return jax.tree.map(jnp.add, sums, maps), series
+
+    zeros = jnp.zeros((visit_rows.shape[0], domain.mask.size))
+    sums, series = jax.lax.scan(one, (zeros, zeros, zeros), draws)
+    return series, sums
