@@ -43,7 +43,8 @@ class RankedPlan:
     Attributes:
         plan: the plan; index: its place in the outcomes.
         expected, interval, cvar: of the loss (log10 mL, or minus days): mean, 5-95 % and mean of
-            the worst draws.
+            the worst draws. Where finalists were judged on fresh draws, those of the other plans
+            are moved by what that changed in finalists of similar loss.
         organ_eqd2_gy: EQD2 of every organ, given and planned together, Gy.
         drug_mg_m2: cumulative dose of every drug, given and planned together, mg/m².
         toxicity: worst ratio to a limit over organs and drugs; 1 is at the limit.
@@ -226,16 +227,18 @@ def rank(
     rows = []
     for place, (i, group) in enumerate(zip(order, groups, strict=True)):
         own = judged.of(i)
-        low, high = np.quantile(own, (0.05, 0.95))
+        # On one footing with the finalists, so that table and figure show the order they are in.
+        moved = own + (comparable[i] - own.mean())
+        low, high = np.quantile(moved, (0.05, 0.95))
         following = order[place + 1 : place + 2]
         beats = 0.5 if standard in (None, i) else judged.better(i, standard)
         rows.append(
             RankedPlan(
                 plan=outcomes.plans[i],
                 index=i,
-                expected=float(own.mean()),
+                expected=float(moved.mean()),
                 interval=(float(low), float(high)),
-                cvar=float(cvar(own, level)),
+                cvar=float(cvar(moved, level)),
                 organ_eqd2_gy=costs[i][0],
                 drug_mg_m2=costs[i][1],
                 toxicity=float(toxicity[i]),

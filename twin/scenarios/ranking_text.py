@@ -38,7 +38,8 @@ def in_words(ranking: Ranking) -> list[str]:
         count = sum(row.fresh_draws > 0 for row in ranking.rows)
         sentences.append(
             f"{count} finalists were judged again on {fresh} fresh draws; the numbers of the others"
-            f" rest on the {ranking.draws} draws of the sweep."
+            f" rest on the {ranking.draws} draws of the sweep, moved by what fresh draws changed in"
+            " finalists of similar loss."
         )
     else:
         sentences.append(

@@ -129,7 +129,10 @@ def test_luck_of_the_fresh_draws_does_not_reorder_finalists_against_the_rest():
     even = list(range(0, 21, 2))
     unlucky = 1000.0 * spread(*levels[even], draws=200, seed=1)
     fresh = outcomes_of(unlucky, plans=[plans[i] for i in even])
-    assert names(ranked(sweep, fresh=fresh)) == [plan.name for plan in plans]
+    ranking = ranked(sweep, fresh=fresh)
+    assert names(ranking) == [plan.name for plan in plans]
+    shown = [row.expected for row in ranking.rows]
+    assert shown == sorted(shown), "the numbers do not show the order"
 
 
 def test_fresh_draws_of_unknown_plans_are_refused():
