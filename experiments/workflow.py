@@ -22,6 +22,7 @@ from twin import __version__
 from twin.calibration.calibrate import calibrate
 from twin.calibration.posterior import Posterior
 from twin.calibration.setting import make_setting
+from twin.draws import setting_of
 from twin.errors import TwinError
 from twin.forecasting import Forecast, VisitForecast, forecast
 from twin.models import MODELS
@@ -29,8 +30,16 @@ from twin.models.model import TumorModel
 from twin.models.priors import growth_priors
 from twin.patient import Patient, coarsen_patient, crop_to_tumor
 from twin.patient_folder import load_patient
-from twin.scenarios import Outcomes, PlanSet, Ranking, choose_finalists, default_plans, rank
-from twin.scenarios.judging import OBJECTIVES
+from twin.scenarios import (
+    Outcomes,
+    PlanSet,
+    Ranking,
+    choose_finalists,
+    concatenate,
+    default_plans,
+)
+from twin.scenarios.judging import check_objective
+from twin.scenarios.patient_ranking import rank_for
 from twin.scenarios.sweep import sweep
 
 MARGIN_MM = 10.0
@@ -54,8 +63,8 @@ def prepare(
 ) -> Patient:
     """Crop a patient around the tumor, with a margin that grows with the time to be simulated.
 
-    The margin is 10 mm and twice the way that a front of the site's median parameters would travel
-    from the first visit to the horizon; the grid's own border ends it.
+    The margin is 10 mm and the way that a front of the site's median parameters travels from the
+    first visit to the horizon; the grid's own border ends it.
     """
     if spacing_mm is not None:
         patient = coarsen_patient(patient, spacing_mm)
@@ -196,21 +205,8 @@ def sweep_run(
     A sweep that was killed goes on where it was; one of other plans or another posterior is refused
     unless `restart`.
     """
-    if objective not in OBJECTIVES:
-        raise TwinError(
-            "unknown objective",
-            where="objective",
-            expected=", ".join(OBJECTIVES),
-            got=repr(objective),
-        )
-    patient = _patient(posterior)
-    given = patient.treatments.before(posterior.decision_day)
-    choice: dict[str, Any] = {
-        "organs": patient.organs,
-        "given": given,
-        "body_surface_m2": patient.body_surface_m2,
-        "objective": objective,
-    }
+    check_objective(objective)
+    patient = setting_of(posterior).patient
     with run.store(_identity(posterior, plans, draws, run.seed), restart=restart) as store:
         # A ranking of an earlier sweep must not stand beside shards of this one.
         for name in ("ranking.json", "plans.json"):
@@ -224,7 +220,14 @@ def sweep_run(
             store=store,
             progress=progress,
         )
-    chosen = choose_finalists(outcomes, count=FINALISTS, **choice)
+    chosen = choose_finalists(
+        outcomes,
+        patient.organs,
+        patient.treatments.before(posterior.decision_day),
+        body_surface_m2=patient.body_surface_m2,
+        objective=objective,
+        count=FINALISTS,
+    )
     finalists = PlanSet(
         tuple(outcomes.plans[i] for i in chosen), plans.horizon_days, posterior.decision_day
     )
@@ -242,10 +245,7 @@ def sweep_run(
             plans_per_shard=2,
             progress=progress,
         )
-    determined = {
-        n for n, known in zip(posterior.names, posterior.determined, strict=True) if known
-    }
-    ranking = rank(outcomes, determined=determined, fresh=fresh, **choice)
+    ranking = rank_for(posterior, outcomes, objective=objective, fresh=fresh)
     run.save_json("plans.json", [plan.to_dict() for plan in outcomes.plans])
     run.save_text("ranking.json", ranking.to_json())
     run.record(
@@ -265,8 +265,6 @@ def sweep_run(
 
 def load_outcomes(run: Run) -> Outcomes:
     """The outcomes of a finished sweep, from its shards."""
-    from twin.scenarios import concatenate
-
     store = ShardStore.for_reading(run.folder)
     shards = sorted(store.done())
     if not shards:
@@ -288,7 +286,7 @@ def report_run(run: Run, posterior: Posterior, *, shareable: bool = False) -> Pa
         text = run.path("ranking.json").read_text(encoding="utf-8")
         ranking = Ranking.from_json(text, outcomes.plans)
     return write_report(
-        _patient(posterior),
+        setting_of(posterior).patient,
         posterior,
         outcomes,
         run.path("report-shareable.html" if shareable else "report.html"),
@@ -301,17 +299,12 @@ def report_run(run: Run, posterior: Posterior, *, shareable: bool = False) -> Pa
 
 def plans_for(posterior: Posterior, path: str | Path | None, count: int) -> PlanSet:
     """Plans from a file, or the default ones of the patient's site."""
-    patient = _patient(posterior)
+    patient = setting_of(posterior).patient
     if path is None:
         return default_plans(patient, posterior.decision_day, count)
     from twin.scenarios.plan_file import load_plans
 
     return load_plans(path, patient, posterior.decision_day)
-
-
-def _patient(posterior: Posterior) -> Patient:
-    assert posterior.setting is not None
-    return posterior.setting.patient
 
 
 def _finalist_store(run: Run, identity: str) -> ShardStore:

@@ -16,7 +16,7 @@ from twin.models.model import Params, TumorModel
 from twin.observation.initial_state import InitialState
 from twin.simulation import trajectory
 from twin.solvers.splitting import State
-from twin.treatments.forcing import Forcing, compile_forcing
+from twin.treatments.forcing import Forcing
 
 Draws = dict[str, Float[Array, " s"]]
 
@@ -40,28 +40,17 @@ def sample(posterior: Posterior, count: int, seed: int) -> Draws:
 def states_at_decision(posterior: Posterior, draws: Draws) -> State:
     """(S, N) states of every draw on the decision day, before that day's treatments."""
     setting = setting_of(posterior)
-    count = len(next(iter(draws.values())))
     if setting.decision_day == setting.start_days:
         return jax.vmap(setting.initial)(draws)
-    treatments = setting.patient.treatments.before(setting.decision_day)
-    forcing, _ = compile_forcing(
-        treatments,
-        start_days=setting.start_days,
-        times_days=[setting.decision_day],
-        drugs=treatments.drugs,
-        body_surface_m2=setting.patient.body_surface_m2,
-        max_step_days=setting.max_step_days,
-    )
-    states = _last_states(
+    forcing, _ = setting.forcing([setting.decision_day])
+    return _last_states(
         setting.model,
         draws,
         setting.domain,
-        jax.tree.map(jnp.asarray, forcing),
+        forcing,
         setting.initial,
         setting.resectable_flat,
     )
-    assert states.viable.shape[0] == count
-    return states
 
 
 @eqx.filter_jit

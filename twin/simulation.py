@@ -15,11 +15,8 @@ from twin.domain import Domain
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
 from twin.solvers.splitting import State, solve
-from twin.treatments.forcing import Forcing, compile_forcing
+from twin.treatments.forcing import MAX_STEP_DAYS, Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
-
-MAX_STEP_DAYS = 3.0
-"""Longest time step by default; the diffusion part is sub-stepped where stability asks for it."""
 
 OK, NOT_FINITE, OUT_OF_BOUNDS = 0, 1, 2
 STATUS = {OK: "ok", NOT_FINITE: "not finite", OUT_OF_BOUNDS: "outside 0..1"}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import gzip
 import os
+import re
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +90,14 @@ def _rename(patient: Path, entry: dict[str, Any], name: str) -> None:
     old = Path(entry["file"])
     (patient / old).rename(patient / old.with_name(name))
     entry["file"] = str(old.with_name(name))
+
+
+def volumes(page: str) -> int:
+    """How many base64 texts of a page are NIfTI files, packed or not."""
+    count = 0
+    for text in re.findall(r"[A-Za-z0-9+/]{200,}={0,2}", page):
+        data = base64.b64decode(text[: len(text) // 4 * 4])
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            data = gzip.decompress(data)
+        count += b"n+1\0" in data[:400] or b"ni1\0" in data[:400]
+    return count

@@ -1,17 +1,13 @@
 """The demo end to end: what it says and may claim, and what a shareable report leaves out."""
 
-import base64
-import contextlib
-import gzip
 import re
-import zlib
 
 import pytest
 
 from experiments import workflow
 from experiments.runs import Run
 from tests.experiments.commands import ROOT
-from tests.experiments.planted import PLANTED, VISITS, of_this_machine
+from tests.experiments.planted import PLANTED, VISITS, of_this_machine, volumes
 
 VENDOR = ROOT / "experiments" / "report" / "vendor"
 SECTIONS = (
@@ -156,14 +152,3 @@ def test_shareable_report_holds_no_voxel(finished):
 def test_reports_say_on_the_terminal_what_they_hold(finished):
     assert "contains patient images" in finished.answers["report"].out
     assert "no voxel and no identifier" in finished.answers["shareable"].out
-
-
-def volumes(page: str) -> int:
-    """How many base64 texts of a page are NIfTI files, packed or not."""
-    count = 0
-    for text in re.findall(r"[A-Za-z0-9+/]{200,}={0,2}", page):
-        data = base64.b64decode(text[: len(text) // 4 * 4])
-        with contextlib.suppress(OSError, EOFError, zlib.error):
-            data = gzip.decompress(data)
-        count += b"n+1\0" in data[:400] or b"ni1\0" in data[:400]
-    return count

@@ -60,6 +60,7 @@ def estimate_noise(
 
     `most_pieces` caps the independent pieces of information in one field.
     """
+    residual, weight = np.asarray(residual, float), np.asarray(weight, float)
     used = [i for i in range(len(residual)) if weight[i].sum() > 0]
     count = float(sum(weight[i].sum() for i in used))
     if not used or count == 0:

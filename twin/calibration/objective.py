@@ -22,7 +22,7 @@ from twin.observation.initial_state import InitialState
 from twin.observation.segmentation import drawn_probability
 from twin.parameters import ParameterTable
 from twin.simulation import trajectory
-from twin.treatments.forcing import Forcing, compile_forcing
+from twin.treatments.forcing import Forcing
 from twin.treatments.surgery import distance_mm
 
 BAND_MM = 10.0
@@ -98,14 +98,7 @@ def active_names(setting: Setting) -> tuple[str, ...]:
 def make_problem(setting: Setting) -> Problem:
     """Arrays of the fitted visits."""
     domain, visits = setting.domain, setting.fitted
-    forcing, rows = compile_forcing(
-        setting.patient.treatments,
-        start_days=setting.start_days,
-        times_days=[v.time_days for v in visits],
-        drugs=setting.drugs(),
-        body_surface_m2=setting.patient.body_surface_m2,
-        max_step_days=setting.max_step_days,
-    )
+    forcing, rows = setting.forcing([v.time_days for v in visits])
     shape = (len(visits), domain.mask.size)
     density, density_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     labels = setting.labels
@@ -124,7 +117,7 @@ def make_problem(setting: Setting) -> Problem:
     return Problem(
         model=setting.model,
         domain=domain,
-        forcing=jax.tree.map(jnp.asarray, forcing),
+        forcing=forcing,
         initial=setting.initial,
         density=jnp.asarray(density),
         density_weight=jnp.asarray(density_weight),
@@ -199,8 +192,8 @@ def evaluate(problem: Problem, z: np.ndarray) -> Evaluation:
         gradient[kind] = np.asarray(g, float).sum(axis=0)
         curvature[kind] = np.asarray(h, float).sum(axis=0)
         # Labels of one visit are compared one by one: they are separate images of one tumor.
-        residual[kind] = np.asarray(r, float).reshape(-1, r.shape[-1])
-        weight[kind] = np.asarray(weights[kind], float).reshape(-1, r.shape[-1])
+        residual[kind] = np.asarray(r).reshape(-1, r.shape[-1])
+        weight[kind] = np.asarray(weights[kind]).reshape(-1, r.shape[-1])
     return Evaluation(cost, gradient, curvature, residual, weight)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -20,7 +21,7 @@ from twin.observation.initial_state import InitialState, initial_parameters
 from twin.observation.segmentation import threshold_parameter
 from twin.parameters import Fixed, ParameterTable, Prior
 from twin.patient import Patient, Visit
-from twin.simulation import MAX_STEP_DAYS
+from twin.treatments.forcing import MAX_STEP_DAYS, Forcing, compile_forcing
 from twin.treatments.surgery import distance_mm
 
 DENSITY = ("CELL_FRACTION", "ADC")
@@ -67,10 +68,14 @@ class Setting:
 
     @property
     def visible_label(self) -> str:
-        """The label whose threshold defines the visible volume: the one with the largest mask."""
+        """The label whose threshold defines the visible volume: the one with the largest mask.
+
+        Empty where no fitted visit has a mask (see `visibility_threshold`).
+        """
         return max(
             self.labels,
             key=lambda label: max(v.masks[label].sum() for v in self.fitted if label in v.masks),
+            default="",
         )
 
     @cached_property
@@ -91,6 +96,18 @@ class Setting:
         """`resectable_mm` as a flat array."""
         distance = self.resectable_mm
         return None if distance is None else jnp.asarray(distance.reshape(-1))
+
+    def forcing(self, times_days: Sequence[float] | np.ndarray) -> tuple[Forcing, np.ndarray]:
+        """Tables of the treatments given, from the first visit on (see `compile_forcing`)."""
+        forcing, rows = compile_forcing(
+            self.patient.treatments,
+            start_days=self.start_days,
+            times_days=times_days,
+            drugs=self.drugs(),
+            body_surface_m2=self.patient.body_surface_m2,
+            max_step_days=self.max_step_days,
+        )
+        return jax.tree.map(jnp.asarray, forcing), rows
 
     def drugs(self, *more: str) -> tuple[str, ...]:
         """Drugs of the patient's treatments and any more, sorted."""

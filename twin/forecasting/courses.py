@@ -16,9 +16,9 @@ from twin.draws import Draws, failed
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
 from twin.observation.initial_state import InitialState
-from twin.observation.segmentation import drawn_probability
+from twin.observation.segmentation import drawn_probability, visibility_threshold
 from twin.simulation import trajectory
-from twin.treatments.forcing import Forcing, compile_forcing
+from twin.treatments.forcing import Forcing
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,17 @@ def simulate_courses(
     Raises:
         TwinError: a draw whose simulation is not finite.
     """
-    treatments = setting.patient.treatments
-    forcing, rows = compile_forcing(
-        treatments,
-        start_days=setting.start_days,
-        times_days=times,
-        drugs=setting.drugs(),
-        body_surface_m2=setting.patient.body_surface_m2,
-        max_step_days=setting.max_step_days,
-    )
+    forcing, rows = setting.forcing(times)
     everywhere = "CELL_FRACTION" in setting.fitted[0].images
-    label = "" if not setting.labels else setting.visible_label
     series, maps = _simulate(
         setting.model,
         draws,
         setting.domain,
-        jax.tree.map(jnp.asarray, forcing),
+        forcing,
         setting.initial,
         setting.resectable_flat,
         jnp.asarray(rows[at_visits]),
-        label,
+        setting.visible_label,
         everywhere,
     )
     viable, visible, burden = (np.asarray(a, float) for a in series)
@@ -107,7 +98,7 @@ def _simulate(
     def one(sums: tuple[Array, ...], params: Params) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         viable, dead = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
         seen = viable + dead
-        threshold = params[f"visibility_threshold_{label}"] if label else jnp.asarray(0.1)
+        threshold = visibility_threshold(params, label)
         visible = seen > threshold
         burden = seen if everywhere else seen * visible
         at_visit = seen[visit_rows]

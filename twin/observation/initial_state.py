@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from twin.models.model import Params
+from twin.observation.segmentation import visibility_threshold
 from twin.parameters import LogNormal, LogUniform, Parameter
 from twin.solvers.splitting import State
 
@@ -42,7 +43,7 @@ class InitialState(eqx.Module):
         """State at natural parameter values."""
         scale, length = params["initial_scale"], params["infiltration_length"]
         if self.edge is None:
-            border = params[f"visibility_threshold_{self.label}"]
+            border = visibility_threshold(params, self.label)
         else:
             border = scale * self.edge
         tail = border * jnp.exp(-self.outside_mm / length)

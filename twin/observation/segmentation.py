@@ -7,10 +7,14 @@ Thresholds after Lipkova et al. 2019 (doi 10.1109/TMI.2019.2902044) for glioma, 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from twin.models.model import Params
 from twin.parameters import Parameter, Prior, Uniform
 
+UNLABELED = 0.1
+"""Cell fraction counted as visible for a patient without any outline (assumed)."""
 WIDTH = 0.05
 """Cell fraction over which an outline changes from unlikely to likely."""
 
@@ -33,6 +37,11 @@ def threshold_parameter(label: str) -> Parameter:
         citation,
         "assumed" if citation == "assumed" else "literature human",
     )
+
+
+def visibility_threshold(params: Params, label: str) -> Float[Array, ""]:
+    """Cell fraction at which `label` is outlined; `UNLABELED` where there is no label."""
+    return params[f"visibility_threshold_{label}"] if label else jnp.asarray(UNLABELED)
 
 
 def drawn_probability(

@@ -28,6 +28,17 @@ def losses(outcomes: Outcomes, objective: str = "residual_ml") -> np.ndarray:
     Raises:
         TwinError: unknown objective.
     """
+    check_objective(objective)
+    values = np.asarray(getattr(outcomes, objective), dtype=float)
+    if objective == "progression_days":
+        loss = -values
+    else:
+        loss = np.log10(np.maximum(values, 0.0) + FLOOR_ML)
+    return np.where(np.asarray(outcomes.status) == 0, loss, np.nan)
+
+
+def check_objective(objective: str) -> None:
+    """Raise a TwinError unless the objective is one of `OBJECTIVES`."""
     if objective not in OBJECTIVES:
         raise TwinError(
             "unknown objective",
@@ -35,12 +46,6 @@ def losses(outcomes: Outcomes, objective: str = "residual_ml") -> np.ndarray:
             expected=", ".join(OBJECTIVES),
             got=repr(objective),
         )
-    values = np.asarray(getattr(outcomes, objective), dtype=float)
-    if objective == "progression_days":
-        loss = -values
-    else:
-        loss = np.log10(np.maximum(values, 0.0) + FLOOR_ML)
-    return np.where(np.asarray(outcomes.status) == 0, loss, np.nan)
 
 
 @dataclass(frozen=True)

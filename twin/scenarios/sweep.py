@@ -23,6 +23,7 @@ from twin.domain import Domain
 from twin.draws import Draws, sample, setting_of, states_at_decision
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
+from twin.observation.segmentation import visibility_threshold
 from twin.scenarios.outcomes import Outcomes, concatenate, time_to_progression
 from twin.scenarios.plan_set import Plan, PlanSet
 from twin.scenarios.toxicity import tumor_bed_gy
@@ -188,7 +189,6 @@ class _Work:
         idle = eqx.tree_at(lambda f: f.row_stop, forcings[0], forcings[0].row_start)
         forcings += [idle] * (self.per_shard - len(block))
         stacked = jax.tree.map(lambda *a: jnp.asarray(np.stack(a)), *forcings)
-        label = setting.visible_label if setting.labels else ""
         series = _run(
             setting.model,
             self.draws,
@@ -196,7 +196,7 @@ class _Work:
             stacked,
             self.states,
             setting.resectable_flat,
-            label,
+            setting.visible_label,
         )
         end, visible, resected = (
             np.moveaxis(np.asarray(a, float), 0, 1)[: len(block)] * setting.domain.voxel_ml
@@ -293,7 +293,7 @@ def _run(
 
     def one_draw(inputs: tuple[Params, State]) -> tuple[Array, Array, Array]:
         params, state = inputs
-        threshold = params[f"visibility_threshold_{label}"] if label else jnp.asarray(0.1)
+        threshold = visibility_threshold(params, label)
         rates = model.rates(params, domain, forcings.drugs)
 
         def one_plan(forcing: Forcing) -> tuple[Array, Array, Array]:

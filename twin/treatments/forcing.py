@@ -18,6 +18,8 @@ from twin.errors import TwinError
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import Schedule
 
+MAX_STEP_DAYS = 3.0
+"""Longest time step by default; the diffusion part is sub-stepped where stability asks for it."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 NODES = (0.5 * (_NODES + 1.0)) ** 2
 """Quadrature nodes of a half step, crowded towards its start where a fast drug decays."""
@@ -57,7 +59,7 @@ def compile_forcing(
     times_days: Sequence[float] | np.ndarray,
     drugs: tuple[str, ...] = (),
     body_surface_m2: float = 1.0,
-    max_step_days: float = 3.0,
+    max_step_days: float = MAX_STEP_DAYS,
     steps: int | None = None,
     rows: int | None = None,
 ) -> tuple[Forcing, np.ndarray]:

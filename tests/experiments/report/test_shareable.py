@@ -1,16 +1,12 @@
 """A shareable report holds no voxel and nothing that a user typed."""
 
-import base64
-import contextlib
-import gzip
-import re
-import zlib
 from dataclasses import replace
 
 import pytest
 
 from experiments.report import write_report
 from experiments.report.provenance import shareable
+from tests.experiments.planted import volumes
 from tests.experiments.report.cases import (
     FRONT,
     make_forecast,
@@ -128,20 +124,9 @@ def test_the_open_report_shows_what_was_planted(pages):
     assert set(PLANTED) - set(shown) <= {"plan tag"}
 
 
-def packed_volumes(page: str) -> int:
-    """How many base64 texts of the page hold a NIfTI file, packed or not."""
-    count = 0
-    for text in re.findall(r"[A-Za-z0-9+/]{200,}={0,2}", page):
-        data = base64.b64decode(text[: len(text) // 4 * 4])
-        with contextlib.suppress(OSError, EOFError, zlib.error):
-            data = gzip.decompress(data)
-        count += b"n+1\0" in data[:400] or b"ni1\0" in data[:400]
-    return count
-
-
 def test_no_voxel_is_in_a_shareable_report(pages):
-    assert packed_volumes(pages[False]) > 20
-    assert packed_volumes(pages[True]) == 0
+    assert volumes(pages[False]) > 20
+    assert volumes(pages[True]) == 0
     assert "<canvas" not in pages[True] and "data:image" not in pages[True].split("<script>")[0]
 
 
