@@ -24,6 +24,10 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 NODES = (0.5 * (_NODES + 1.0)) ** 2
 """Quadrature nodes of a half step, crowded towards its start where a fast drug decays."""
 WEIGHTS = 0.5 * _WEIGHTS * (_NODES + 1.0)
+NEVER = -1e6
+"""Days since the first fraction where there is none."""
+CONCURRENT_DAYS = 1.0
+"""A drug dose counts as given together with a fraction that follows within this time (assumed)."""
 
 
 class Forcing(eqx.Module):
@@ -36,6 +40,9 @@ class Forcing(eqx.Module):
         dose_map: (M,) index of the dose map of those fractions.
         exposure_days: (M, 2, nodes + 1, drugs) exposure in each half of the step up to each node
             and to its end, at unit sensitivity.
+        recent_doses: (M, drugs) doses within the day up to the start of the step, relative to the
+            reference dose: drugs that make cells more sensitive to a fraction then.
+        since_radiotherapy_days: (M,) start of the step since the first fraction; `NEVER` without.
         row_start, row_stop: (R,) steps of each row; the state is recorded at the end of a row.
         resection_mm: (R,) margin of a resection at the start of the row, negative without one.
         drugs: names along the last axis of the exposure.
@@ -46,6 +53,8 @@ class Forcing(eqx.Module):
     dose_squared_gy2: Float[Array | np.ndarray, " steps"]
     dose_map: Int[Array | np.ndarray, " steps"]
     exposure_days: Float[Array | np.ndarray, "steps 2 nodes drugs"]
+    recent_doses: Float[Array | np.ndarray, "steps drugs"]
+    since_radiotherapy_days: Float[Array | np.ndarray, " steps"]
     row_start: Int[Array | np.ndarray, " rows"]
     row_stop: Int[Array | np.ndarray, " rows"]
     resection_mm: Float[Array | np.ndarray, " rows"]
@@ -130,6 +139,9 @@ def compile_forcing(
     resection = np.array([resections.get(float(t), -1.0) for t in row_begin])
     resection[row_start == row_stop] = -1.0
     exposure = _exposure(schedule, starts, dt, drugs, body_surface_m2)
+    recent = _recent_doses(schedule, starts, drugs, body_surface_m2)
+    first = min((f.time_days for f in schedule.fractions), default=math.inf)
+    since = starts - first if math.isfinite(first) else np.full_like(starts, NEVER)
 
     pad_steps = max(_padding(steps, dt.size, "steps"), 1 - dt.size)  # tables are never empty
     pad_rows = _padding(rows, marks.size, "rows")
@@ -139,6 +151,10 @@ def compile_forcing(
         dose_squared_gy2=np.pad(squared, (0, pad_steps)).astype(np.float32),
         dose_map=np.pad(dose_map, (0, pad_steps)),
         exposure_days=np.pad(exposure, [(0, pad_steps)] + [(0, 0)] * 3).astype(np.float32),
+        recent_doses=np.pad(recent, [(0, pad_steps), (0, 0)]).astype(np.float32),
+        since_radiotherapy_days=np.pad(since, (0, pad_steps), constant_values=NEVER).astype(
+            np.float32
+        ),
         row_start=np.pad(row_start, (0, pad_rows), mode="edge").astype(np.int32),
         row_stop=np.concatenate([row_stop, np.full(pad_rows, row_start[-1])]).astype(np.int32),
         resection_mm=np.pad(resection, (0, pad_rows), constant_values=-1.0).astype(np.float32),
@@ -186,6 +202,19 @@ def _exposure(
         for half in range(2):
             at_start = level * np.exp(-rate * 0.5 * dt * half)
             result[:, half, :, index] = at_start[:, None] * -np.expm1(-rate * offsets) / rate
+    return result
+
+
+def _recent_doses(
+    schedule: Schedule, starts: np.ndarray, drugs: tuple[str, ...], body_surface_m2: float
+) -> np.ndarray:
+    """(M, drugs) relative doses given within a day before each step, or at its start."""
+    result = np.zeros((starts.size, len(drugs)))
+    for dose in schedule.drug_doses:
+        age = starts - dose.time_days
+        together = (age >= 0.0) & (age < CONCURRENT_DAYS - 1e-9)
+        reference_mg = body_surface_m2 * get_drug(dose.drug).reference_dose_mg_m2
+        result[:, drugs.index(dose.drug)] += together * dose.dose_mg / reference_mg
     return result
 
 
