@@ -13,9 +13,9 @@ from twin.calibration.setting import Setting
 from twin.domain import Domain
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
+from twin.models.state import State
 from twin.observation.initial_state import InitialState
 from twin.simulation import trajectory
-from twin.solvers.splitting import State
 from twin.treatments.forcing import Forcing
 
 Draws = dict[str, Float[Array, " s"]]
@@ -40,8 +40,6 @@ def sample(posterior: Posterior, count: int, seed: int) -> Draws:
 def states_at_decision(posterior: Posterior, draws: Draws) -> State:
     """(S, N) states of every draw on the decision day, before that day's treatments."""
     setting = setting_of(posterior)
-    if setting.decision_day == setting.start_days:
-        return jax.vmap(setting.initial)(draws)
     forcing, _ = setting.forcing([setting.decision_day])
     return _last_states(
         setting.model,
@@ -63,8 +61,7 @@ def _last_states(
     resectable_mm: Array | None,
 ) -> State:
     def one(params: Params) -> State:
-        viable, dead = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
-        return State(viable[-1], dead[-1])
+        return trajectory(model, params, domain, forcing, initial(params), resectable_mm).at(-1)
 
     return jax.lax.map(one, draws)
 

@@ -14,11 +14,14 @@ from jaxtyping import Array, Float
 from twin.domain import Domain
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
-from twin.solvers.splitting import State, solve
+from twin.models.state import State
+from twin.solvers.splitting import Derivatives, solve
 from twin.treatments.forcing import MAX_STEP_DAYS, Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
 
 OK, NOT_FINITE, OUT_OF_BOUNDS = 0, 1, 2
+ROUND_OFF = 1e-5
+"""A saturated tumor may stand this much above its capacity in float32."""
 STATUS = {OK: "ok", NOT_FINITE: "not finite", OUT_OF_BOUNDS: "outside 0..1"}
 
 
@@ -28,17 +31,34 @@ class Trajectory:
 
     Attributes:
         times_days: (T,) days since the first visit.
-        viable: (T, x, y, z) viable cells as a fraction of the carrying capacity.
+        cells: (T, C, x, y, z) viable cells of each compartment of the model, as fractions of the
+            carrying capacity.
         dead: (T, x, y, z) killed cells that are not yet cleared, same unit.
+        fields: name -> (T, ..., x, y, z), whatever else the model carries.
         status: 0 where all went well, see `STATUS`; bad values are set to 0, never returned.
         voxel_ml: volume of a voxel, mL.
     """
 
     times_days: np.ndarray
-    viable: np.ndarray
+    cells: np.ndarray
     dead: np.ndarray
+    fields: Mapping[str, np.ndarray]
     status: int
     voxel_ml: float
+
+    @property
+    def viable(self) -> np.ndarray:
+        """(T, x, y, z) viable cells of all compartments."""
+        return self.cells.sum(axis=1)
+
+    def state(self, index: int) -> State:
+        """The whole state at a recorded time: pass it as `initial` to go on from there."""
+        flat = (-1,)
+        return State(
+            self.cells[index].reshape(len(self.cells[index]), -1),  # type: ignore[arg-type]
+            self.dead[index].reshape(flat),  # type: ignore[arg-type]
+            {n: f[index].reshape(*f[index].shape[:-3], -1) for n, f in self.fields.items()},  # type: ignore[misc]
+        )
 
     @property
     def seen(self) -> np.ndarray:
@@ -62,7 +82,7 @@ def simulate(
     schedule: Schedule,
     times_days: Sequence[float] | np.ndarray,
     *,
-    initial: np.ndarray,
+    initial: np.ndarray | State,
     initial_dead: np.ndarray | None = None,
     start_days: float = 0.0,
     body_surface_m2: float = 1.8,
@@ -79,8 +99,9 @@ def simulate(
         schedule: treatments in days since the first visit. Those before `start_days` do not act
             again, but drug that is still in the body does.
         times_days: increasing times to record.
-        initial: (x, y, z) viable cell fraction at `start_days`, 0..1.
-        initial_dead: (x, y, z) killed cells not yet cleared at `start_days`.
+        initial: (x, y, z) viable cell fraction at `start_days`, 0..1, which the model divides
+            among its compartments; or a whole state, for instance `trajectory.state(-1)`.
+        initial_dead: (x, y, z) killed cells not yet cleared at `start_days`; with a density only.
         start_days: time of the initial state.
         body_surface_m2: turns drug doses in mg into mg/m².
         resectable_mm: (x, y, z) distance from the outline that surgery follows, mm; needed when
@@ -94,9 +115,12 @@ def simulate(
     Raises:
         TwinError: unusable input (shapes, values, missing parameters).
     """
-    state = State(_checked(domain, initial, "initial"), _checked(domain, initial_dead, "dead"))
     drugs = schedule.drugs
-    _complete(model, params, domain, drugs)
+    values = {
+        name: jnp.asarray(v, jnp.float32)
+        for name, v in _complete(model, params, domain, drugs).items()
+    }
+    state = _first_state(model, values, domain, drugs, initial, initial_dead)
     forcing, rows = compile_forcing(
         schedule,
         start_days=start_days,
@@ -119,23 +143,25 @@ def simulate(
             expected=f"at least {int(np.max(forcing.dose_map)) + 1} maps",
             got=str(len(dose_maps)),
         )
-    viable, dead = trajectory(
+    states = trajectory(
         model,
-        {name: jnp.asarray(v, jnp.float32) for name, v in params.items()},
+        values,
         domain,
         jax.tree.map(jnp.asarray, forcing),
         state,
         None if resectable_mm is None else domain.flat(np.asarray(resectable_mm)),
         None if dose_maps is None else jnp.stack([domain.flat(m) for m in np.asarray(dose_maps)]),
     )
-    viable, dead = np.asarray(viable)[rows], np.asarray(dead)[rows]
-    status = status_of(viable, dead)
+    states = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], states)
+    status = status_of(states)
     if status != OK:
-        viable, dead = (np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0) for a in (viable, dead))
+        states = jax.tree.map(lambda a: np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0), states)
+    volumes = jax.tree.map(domain.volume, states)
     return Trajectory(
         np.asarray(times_days, float),
-        domain.volume(viable),
-        domain.volume(dead),
+        volumes.cells,
+        volumes.dead,
+        volumes.fields,
         status,
         domain.voxel_ml,
     )
@@ -147,37 +173,74 @@ def trajectory(
     params: Params,
     domain: Domain,
     forcing: Forcing,
-    initial: State,
+    initial: State | Float[Array, " n"],
     resectable_mm: Array | None = None,
     dose_maps: Array | None = None,
-) -> tuple[Float[Array, "rows n"], Float[Array, "rows n"]]:
-    """Viable and dead cells at the end of every row of `forcing`; can be traced and differentiated
-    (forward mode)."""
+    *,
+    derivatives: Derivatives = "forward",
+) -> State:
+    """States at the end of every row of `forcing`, leading axis R; can be traced, and
+    differentiated in the direction of `derivatives`.
+
+    `initial` is a whole state, or the density that the model starts one from.
+    """
+    equations = model.equations(params, domain, forcing.drugs)
     return solve(
-        model.rates(params, domain, forcing.drugs),
+        equations,
         forcing,
-        initial,
-        lambda begin, end: (end.viable, end.dead),
-        classes=domain.dominant,
+        initial if isinstance(initial, State) else equations.start(initial),
+        lambda begin, end: end,
         resectable_mm=resectable_mm,
         dose_maps=dose_maps,
+        derivatives=derivatives,
     )
 
 
-def status_of(viable: np.ndarray, dead: np.ndarray, slack: float = 1e-3) -> int:
-    """Status of a result: finite, and the viable fraction within 0..1."""
-    if not (np.isfinite(viable).all() and np.isfinite(dead).all()):
+def status_of(states: State, slack: float = 1e-3) -> int:
+    """Status of a result: everything finite, and the viable fraction within 0..1."""
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states)):
         return NOT_FINITE
-    if viable.size and (viable.min() < -slack or viable.max() > 1.0 + slack):
+    viable = np.asarray(states.viable)
+    if viable.size and (states.cells.min() < -slack or viable.max() > 1.0 + slack):
         return OUT_OF_BOUNDS
     return OK
 
 
-def _checked(domain: Domain, field: np.ndarray | None, name: str) -> Array:
-    if field is None:
-        return jnp.zeros_like(domain.mask)
+def _first_state(
+    model: TumorModel,
+    params: Params,
+    domain: Domain,
+    drugs: tuple[str, ...],
+    initial: np.ndarray | State,
+    initial_dead: np.ndarray | None,
+) -> State:
+    if isinstance(initial, State):
+        if initial_dead is not None:
+            raise TwinError(
+                "a whole state holds its dead cells already",
+                where="initial_dead",
+                expected="none",
+                got="an array",
+            )
+        return jax.tree.map(jnp.asarray, initial)
+    viable = _checked(domain, initial, "initial")
+    started = _started(model, params, domain, drugs, viable)
+    if initial_dead is None:
+        return started
+    return State(started.cells, _checked(domain, initial_dead, "dead"), started.fields)
+
+
+@eqx.filter_jit
+def _started(
+    model: TumorModel, params: Params, domain: Domain, drugs: tuple[str, ...], viable: Array
+) -> State:
+    return model.equations(params, domain, drugs).start(viable)
+
+
+def _checked(domain: Domain, field: np.ndarray, name: str) -> Array:
     array = np.asarray(field)
-    if not np.isfinite(array).all() or array.min() < 0.0 or (name == "initial" and array.max() > 1):
+    most = 1.0 + ROUND_OFF if name == "initial" else np.inf
+    if not np.isfinite(array).all() or array.min() < 0.0 or array.max() > most:
         raise TwinError(
             "cell fraction is not usable",
             where=name,
@@ -190,13 +253,16 @@ def _checked(domain: Domain, field: np.ndarray | None, name: str) -> Array:
 
 def _complete(
     model: TumorModel, params: Mapping[str, float], domain: Domain, drugs: tuple[str, ...]
-) -> None:
-    needed = set(model.table("generic", drugs, domain.tissues))
-    missing = sorted(needed - set(params))
+) -> dict[str, float]:
+    """The parameters, with those that the table fixes where they are not given."""
+    table = model.table("generic", drugs, domain.tissues)
+    fixed = {n: float(p.prior.transform(0.0)) for n, p in table.items() if p.fixed}
+    missing = sorted(set(table) - set(params) - set(fixed))
     if missing:
         raise TwinError(
             "parameters are missing",
             where="params",
-            expected=", ".join(sorted(needed)),
+            expected=", ".join(sorted(table)),
             got="without " + ", ".join(missing),
         )
+    return {**fixed, **params}

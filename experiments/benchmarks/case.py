@@ -22,7 +22,15 @@ START = {
     "sensitivity_temozolomide": 0.5,
 }
 """Values that calibration starts from."""
-FIXED = {"alpha_beta_ratio": 10.0, "clearance_half_life": 35.0}
+FIXED = {
+    "alpha_beta_ratio": 10.0,
+    "clearance_half_life": 35.0,
+    "enhancement_temozolomide": 0.0,
+    "repair_half_time": 1.5,
+    "linear_onset_dose": 10.0,
+    "repopulation_factor": 0.0,
+    "repopulation_delay": 28.0,
+}
 
 
 @dataclass(frozen=True)

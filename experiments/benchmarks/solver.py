@@ -13,7 +13,6 @@ from experiments.benchmarks.case import TRUTH, Case
 from experiments.benchmarks.timing import Line, reference_kernel_s, seconds, with_ratio
 from twin.models import FisherKPP
 from twin.simulation import simulate, trajectory
-from twin.solvers.splitting import State
 from twin.treatments.forcing import compile_forcing
 from twin.treatments.schedule import Schedule
 
@@ -61,8 +60,7 @@ class Course:
         )
         self.steps = forcing.dt_days.size
         self.domain = patients.domain(case)
-        viable = self.domain.flat(patients.start(case))
-        self.state = State(viable, jnp.zeros_like(viable))
+        self.start = self.domain.flat(patients.start(case))
         self.forcing = jax.tree.map(jnp.asarray, forcing)
         self.params = {n: jnp.asarray(v, jnp.float32) for n, v in patients.PARAMETERS.items()}
         self._slopes = jax.jit(self._jacobian)
@@ -74,7 +72,7 @@ class Course:
     def forward(self) -> None:
         """Simulate the course."""
         model = FisherKPP()
-        jax.block_until_ready(trajectory(model, self.params, self.domain, self.forcing, self.state))
+        jax.block_until_ready(trajectory(model, self.params, self.domain, self.forcing, self.start))
 
     def jacobian(self) -> None:
         """Simulate the course with its derivatives to four parameters."""
@@ -84,8 +82,7 @@ class Course:
     def _jacobian(self, values: jax.Array) -> tuple[jax.Array, jax.Array]:
         def run(v: jax.Array) -> jax.Array:
             params = {**self.params, **dict(zip(TRUTH, v, strict=True))}
-            viable, dead = trajectory(FisherKPP(), params, self.domain, self.forcing, self.state)
-            return viable + dead
+            return trajectory(FisherKPP(), params, self.domain, self.forcing, self.start).seen
 
         return jax.vmap(lambda t: jax.jvp(run, (values,), (t,)), out_axes=(None, 0))(
             jnp.eye(values.size)

@@ -6,6 +6,7 @@ import pytest
 from tests.twin.tumors import MODEL, PARAMS, SHAPE, SPACING, TREATED, blob, box, notched, run
 from twin.domain import make_domain
 from twin.errors import TwinError
+from twin.models.state import State
 from twin.simulation import NOT_FINITE, simulate, status_of
 from twin.treatments.radiotherapy import survival_fraction
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
@@ -172,9 +173,14 @@ def test_an_absurd_diffusivity_ends_without_hanging():
 
 def test_status_tells_what_is_wrong():
     good = np.full((1, 3), 0.5)
-    assert status_of(good, good) == 0
-    assert status_of(good * np.nan, good) == 1 and status_of(good, good * np.inf) == 1
-    assert status_of(good + 1.0, good) == 2 and status_of(-good, good) == 2
+
+    def status(viable, dead, other=good):
+        return status_of(State(viable[:, None], dead, {"other": other}))
+
+    assert status(good, good) == 0
+    assert status(good * np.nan, good) == 1 and status(good, good * np.inf) == 1
+    assert status(good, good, good * np.nan) == 1
+    assert status(good + 1.0, good) == 2 and status(-good, good) == 2
 
 
 def with_value(value):

@@ -9,7 +9,6 @@ import numpy as np
 from twin.domain import Domain, make_domain
 from twin.models import FisherKPP
 from twin.simulation import Trajectory, simulate, trajectory
-from twin.solvers.splitting import State
 from twin.treatments.forcing import compile_forcing
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
 
@@ -25,7 +24,13 @@ PARAMS = {
     "sensitivity_temozolomide": 0.4,
     "sensitivity_doxorubicin": 0.1,
     "sensitivity_pembrolizumab": 0.005,
+    "enhancement_temozolomide": 0.0,
+    "repair_half_time": 1e-3,
+    "linear_onset_dose": 1e3,
+    "repopulation_factor": 0.0,
+    "repopulation_delay": 28.0,
 }
+"""Fractions repaired at once and purely linear-quadratic: what the reference solver knows."""
 SURFACE_M2 = 1.8
 TREATED = Schedule(
     fractions=tuple(Fraction(float(day), 2.0) for day in (4, 5, 6, 12, 16)),
@@ -105,7 +110,7 @@ def solve_in_double(initial, times, schedule=None, *, params=None, domain=None, 
             in_double({**PARAMS, **(params or {})}),
             in_double(domain),
             in_double(forcing),
-            State(flat, jnp.zeros_like(flat)),
+            flat,
         )
-        viable, dead = (np.asarray(part)[rows] for part in found)
+        viable, dead = (np.asarray(part)[rows] for part in (found.viable, found.dead))
     return domain.volume(viable), domain.volume(dead)

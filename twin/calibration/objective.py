@@ -135,7 +135,7 @@ def make_problem(setting: Setting) -> Problem:
 def _seen(problem: Problem, z: Float[Array, " k"]) -> tuple[dict[str, Array], Array]:
     """Parameters at the scores, and what images show at the fitted visits, (V, N)."""
     params = problem.table.values_at(dict(zip(problem.names, z, strict=True)))
-    viable, dead = trajectory(
+    states = trajectory(
         problem.model,
         params,
         problem.domain,
@@ -143,7 +143,7 @@ def _seen(problem: Problem, z: Float[Array, " k"]) -> tuple[dict[str, Array], Ar
         problem.initial(params),
         problem.resectable_mm,
     )
-    return params, (viable + dead)[jnp.asarray(problem.rows)]
+    return params, states.seen[jnp.asarray(problem.rows)]
 
 
 def predicted(problem: Problem, z: np.ndarray) -> np.ndarray:

@@ -96,15 +96,15 @@ def _simulate(
     """Series (S, rows) of every draw; sums over draws of seen, seen² and outlined at visits."""
 
     def one(sums: tuple[Array, ...], params: Params) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        viable, dead = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
-        seen = viable + dead
+        states = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
+        seen = states.seen
         threshold = visibility_threshold(params, label)
         visible = seen > threshold
         burden = seen if everywhere else seen * visible
         at_visit = seen[visit_rows]
         drawn = drawn_probability(at_visit, threshold) * domain.mask
         maps = (at_visit, at_visit**2, drawn)
-        series = (viable.sum(1), visible.sum(1), burden.sum(1))
+        series = (states.viable.sum(1), visible.sum(1), burden.sum(1))
         return jax.tree.map(jnp.add, sums, maps), series
 
     zeros = jnp.zeros((visit_rows.shape[0], domain.mask.size))

@@ -1,31 +1,62 @@
 """Fisher-KPP: reaction and diffusion of tumor cells in tissue, under treatment.
 
-    ∂u/∂t = ∇·(D(x) ∇u) + ρ(x) u (1 − u) − Σ_j s_j c_j(t) u        viable cells
-    ∂w/∂t = Σ_j s_j c_j(t) u − (ln 2 / T) w                          killed, not yet cleared
-    u → u exp(−Σ α d + β d²),  w gains what u lost                    at the time of fractions
+    ∂u/∂t = ∇·(D(x) ∇u) + ρ(x) u (1 − u/θ(x)) − Σ_j s_j c_j(t) u     viable cells
+    ∂w/∂t = Σ_j s_j c_j(t) u − (ln 2 / T) w                           killed, not yet cleared
+    u → S u,  w gains what u lost                                     at the time of fractions
 
-u is the fraction of the carrying capacity, D(x) and ρ(x) follow the tissue, c_j is the relative
-concentration of drug j, and there is no flux through the border of the tissue. Swanson et al. 2000
-(doi 10.1046/j.1365-2184.2000.00177.x); radiotherapy after Rockne et al. 2010
-(doi 10.1088/0031-9155/55/12/001).
+u is the fraction of the carrying capacity of the reference tissue; D, ρ and θ follow the tissue,
+c_j is the relative concentration of drug j, S the survival of twin/models/radiation, and there is
+no flux through the border of the tissue. Swanson et al. 2000 (doi
+10.1046/j.1365-2184.2000.00177.x); radiotherapy after Rockne et al. 2010 (doi
+10.1088/0031-9155/55/12/001).
 """
 
 from __future__ import annotations
 
-import math
-
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from twin.domain import Domain
-from twin.models.model import Params, Rates, TumorModel
-from twin.models.priors import growth_priors, radiotherapy_priors
-from twin.operators.fluxes import conductances
-from twin.parameters import Fixed, LogNormal, Parameter, ParameterTable
-from twin.treatments.chemotherapy import get_drug
+from twin.models.model import Equations, Params, TumorModel, clearance_of, radiation_of
+from twin.models.priors import drug_priors, growth_priors, radiotherapy_priors, tissue_priors
+from twin.models.reaction import Growth, grow, logistic_growth, stacked
+from twin.models.state import State
+from twin.operators.fluxes import Conductances, conductances
+from twin.parameters import ParameterTable
+from twin.treatments.forcing import Forcing
+
+
+class LogisticEquations(Equations):
+    """Logistic growth, one kind of cell.
+
+    Attributes:
+        growth: (K,) proliferation rate of each tissue class, 1/day.
+        capacity: (K,) carrying capacity of each tissue class, relative to the reference.
+        sensitivities: (drugs,) kill rate of each drug at its reference dose, 1/day.
+        repopulation: relative increase of the growth rate, and days from the first fraction on.
+        classes: (K, N) 1 where a voxel belongs to a tissue class.
+    """
+
+    growth: Float[Array, " k"]
+    capacity: Float[Array, " k"]
+    sensitivities: Float[Array, " drugs"]
+    repopulation: tuple[Array, Array]
+    classes: Float[Array, "k n"]
+
+    def tables(self, forcing: Forcing) -> Growth:
+        """Growth maps of every half step."""
+        return logistic_growth(
+            forcing, self.growth, self.sensitivities, self.capacity, self.repopulation
+        )
+
+    def react(self, state: State, table: Growth) -> State:
+        """Exact logistic growth under drugs."""
+        viable, killed = grow(state.cells[0], table, self.classes)
+        return State(viable[None], state.dead + killed, state.fields)
 
 
 class FisherKPP(TumorModel):
-    """Fisher-KPP with tissue-dependent diffusivity and growth.
+    """Fisher-KPP with tissue-dependent diffusivity, growth and capacity.
 
     Stability: the solver sub-steps so that dt Σ D/h² <= 1. Resolution: the front is resolved while
     sqrt(D/ρ) is at least two voxels; `twin.calibrate` warns where it is not.
@@ -33,84 +64,46 @@ class FisherKPP(TumorModel):
 
     def table(self, site: str, drugs: tuple[str, ...], tissues: tuple[str, ...]) -> ParameterTable:
         """Parameters of the model (see `TumorModel.table`)."""
-        rows = [*growth_priors(site), *radiotherapy_priors(site)]
-        rows += [_sensitivity(drug) for drug in drugs]
-        for tissue in tissues[1:]:
-            rows += _tissue_ratios(tissue)
-        return ParameterTable(rows)
-
-    def rates(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> Rates:
-        """Rates at natural parameter values (see `TumorModel.rates`)."""
-        first, *others = domain.tissues
-        spread = jnp.stack([jnp.ones(()), *(params[f"diffusivity_ratio_{t}"] for t in others)])
-        growth = jnp.stack([jnp.ones(()), *(params[f"growth_ratio_{t}"] for t in others)])
-        relative = spread @ domain.fractions
-        alpha = params["radiosensitivity_alpha"]
-        return Rates(
-            conductances=conductances(
-                relative,
-                domain.mask,
-                domain.shape,
-                domain.spacing_mm,
-                scale=params["diffusivity"],
-            ),
-            growth=params["proliferation_rate"] * growth,
-            alpha=alpha,
-            beta=alpha / params["alpha_beta_ratio"],
-            sensitivities=jnp.stack([params[f"sensitivity_{d}"] for d in drugs])
-            if drugs
-            else jnp.zeros(0),
-            clearance=math.log(2.0) / params["clearance_half_life"],
+        return ParameterTable(
+            [
+                *growth_priors(site),
+                *radiotherapy_priors(site),
+                *drug_priors(drugs),
+                *tissue_priors(tissues),
+            ]
         )
 
+    def equations(
+        self, params: Params, domain: Domain, drugs: tuple[str, ...]
+    ) -> LogisticEquations:
+        """Equations at natural parameter values (see `TumorModel.equations`)."""
+        return LogisticEquations(**self.common(params, domain, drugs))
 
-def _sensitivity(name: str) -> Parameter:
-    drug = get_drug(name)
-    return Parameter(
-        f"sensitivity_{name}",
-        "1/day",
-        LogNormal(drug.log_kill_median / drug.exposure_per_dose_days, drug.log_kill_sigma),
-        f"kill rate at the concentration that {drug.reference_dose_mg_m2:g} mg/m² reaches at once",
-        f"prior assumed (log cell kill per dose about {drug.log_kill_median:g}); kinetics: "
-        + drug.citation,
-        "assumed",
-    )
-
-
-def _tissue_ratios(tissue: str) -> list[Parameter]:
-    """Diffusivity and growth in a further tissue relative to the first one."""
-    if tissue in ("grey", "gray", "grey_matter", "gray_matter"):
-        citation = "GliomaSolver default: ten times slower than in white matter"
-        return [
-            Parameter(
-                f"diffusivity_ratio_{tissue}",
-                "1",
-                LogNormal(0.1, 0.7),
-                "diffusivity in grey matter relative to the reference tissue",
-                citation,
-                "literature human",
-            ),
-            _unit_growth(tissue),
-        ]
-    return [
-        Parameter(
-            f"diffusivity_ratio_{tissue}",
-            "1",
-            LogNormal(0.5, 0.5),
-            f"diffusivity in {tissue} relative to the reference tissue",
-            "assumed",
-            "assumed",
-        ),
-        _unit_growth(tissue),
-    ]
+    def common(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> dict:
+        """What the equations of this model and of those built on it share."""
+        return {
+            "operator": isotropic(params, domain),
+            "radiation": radiation_of(params, drugs),
+            "clearance": clearance_of(params),
+            "growth": params["proliferation_rate"] * by_tissue(params, domain, "growth_ratio"),
+            "capacity": by_tissue(params, domain, "capacity_ratio"),
+            "sensitivities": stacked(params, tuple(f"sensitivity_{d}" for d in drugs)),
+            "repopulation": (params["repopulation_factor"], params["repopulation_delay"]),
+            "classes": domain.dominant,
+        }
 
 
-def _unit_growth(tissue: str) -> Parameter:
-    return Parameter(
-        f"growth_ratio_{tissue}",
-        "1",
-        Fixed(1.0),
-        f"proliferation in {tissue} relative to the reference tissue",
-        "assumed equal",
-        "assumed",
+def by_tissue(params: Params, domain: Domain, name: str) -> Float[Array, " k"]:
+    """A ratio of every tissue to the reference, which has 1."""
+    return jnp.stack([jnp.ones(()), *(params[f"{name}_{t}"] for t in domain.tissues[1:])])
+
+
+def isotropic(params: Params, domain: Domain) -> Conductances:
+    """Diffusion with a diffusivity that is the mixture of those of the tissues of a voxel."""
+    return conductances(
+        by_tissue(params, domain, "diffusivity_ratio") @ domain.fractions,
+        domain.mask,
+        domain.shape,
+        domain.spacing_mm,
+        scale=params["diffusivity"],
     )

@@ -1,47 +1,109 @@
-"""What a tumor model tells the solver: rates that do not depend on the state; its parameters."""
+"""What a tumor model is: its parameters, and its equations as hooks that the solver calls."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from twin.domain import Domain
+from twin.models.radiation import Dose, Radiation
+from twin.models.state import Loop, State
 from twin.operators.fluxes import Conductances
+from twin.operators.transport import diffuse
 from twin.parameters import ParameterTable
+from twin.treatments.forcing import Forcing
 
 Params = Mapping[str, Float[Array, ""]]
 
 
-class Rates(eqx.Module):
-    """Rates of one simulation, computed once before time runs.
+class Equations(eqx.Module):
+    """A model at its parameter values: what happens to the state in a step.
+
+    The solver composes the hooks by Strang splitting, so each has to be of second order in the
+    step, or exact in itself. All of them are traced and differentiated by JAX. The hooks given
+    here are those of one or several clones that diffuse alike and bear radiation alike.
 
     Attributes:
-        conductances: of the diffusivity field, 1/day.
-        growth: (K,) proliferation rate of each tissue class of the domain, 1/day.
-        alpha: linear radiosensitivity, 1/Gy.
-        beta: quadratic radiosensitivity, 1/Gy².
-        sensitivities: (n_drugs,) kill rate of each drug at its reference dose, 1/day.
+        operator: diffusion of the cells, 1/day.
+        radiation: radiosensitivity.
         clearance: rate at which dead cells vanish from view, 1/day.
     """
 
-    conductances: Conductances
-    growth: Float[Array, " k"]
-    alpha: Float[Array, ""]
-    beta: Float[Array, ""]
-    sensitivities: Float[Array, " drugs"]
+    operator: Conductances
+    radiation: Radiation
     clearance: Float[Array, ""]
+
+    def start(self, viable: Float[Array, " n"]) -> State:
+        """The state of a tumor of which only the viable cells are known."""
+        return State(viable[None], jnp.zeros_like(viable))
+
+    @abstractmethod
+    def tables(self, forcing: Forcing) -> Any:
+        """Numbers of every half step that no voxel is needed for; leaves (steps, 2, ...)."""
+
+    @abstractmethod
+    def react(self, state: State, table: Any) -> State:
+        """Half a step of growth and kill; `table` is one half step of `tables`."""
+
+    def transport(self, state: State, dt_days: Array, loop: Loop) -> State:
+        """A step of everything that moves or decays between two halves of the reaction."""
+        cells = diffuse(state.cells, self.operator, dt_days, loop)
+        return State(cells, state.dead * jnp.exp(-self.clearance * dt_days), state.fields)
+
+    def irradiate(self, state: State, dose: Dose) -> State:
+        """The fractions at the start of a step."""
+        survival = self.radiation.survival(dose)
+        killed = (1.0 - survival) * state.viable
+        return State(survival * state.cells, state.dead + killed, state.fields)
+
+    def resect(self, state: State, kept: Float[Array, " n"]) -> State:
+        """Surgery: `kept` is 0 where everything was taken out, else 1."""
+        return jax.tree.map(lambda field: field * kept, state)
 
 
 class TumorModel(eqx.Module):
-    """A tumor growth equation. A new model is one file that implements these two methods."""
+    """A tumor growth equation. A new model is one file that implements these two methods.
+
+    Attributes:
+        cells: names of the viable compartments.
+    """
+
+    cells: ClassVar[tuple[str, ...]] = ("tumor",)
 
     @abstractmethod
     def table(self, site: str, drugs: tuple[str, ...], tissues: tuple[str, ...]) -> ParameterTable:
         """Parameters with their priors for a tumor site, the drugs in play and the tissues."""
 
     @abstractmethod
-    def rates(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> Rates:
-        """Rates at natural parameter values; traced and differentiated by JAX."""
+    def equations(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> Equations:
+        """Equations at natural parameter values; traced and differentiated by JAX."""
+
+    def fallbacks(self, domain: Domain) -> tuple[str, ...]:
+        """What stands in for inputs that this domain lacks, one sentence each."""
+        return ()
+
+
+def radiation_of(params: Params, drugs: tuple[str, ...]) -> Radiation:
+    """Radiosensitivity from the parameters of `radiotherapy_priors`."""
+    zero = jnp.zeros(())
+    return Radiation(
+        alpha=params["radiosensitivity_alpha"],
+        alpha_beta_ratio=params["alpha_beta_ratio"],
+        onset_gy=params["linear_onset_dose"],
+        repair_half_time_days=params["repair_half_time"] / 24.0,
+        enhancement=jnp.stack([params.get(f"enhancement_{drug}", zero) for drug in drugs])
+        if drugs
+        else jnp.zeros(0),
+    )
+
+
+def clearance_of(params: Params) -> Array:
+    """Rate at which dead cells vanish from view, 1/day."""
+    return math.log(2.0) / params["clearance_half_life"]

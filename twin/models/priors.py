@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from twin.errors import TwinError
-from twin.parameters import LogNormal, LogUniform, Normal, Parameter, Prior, Provenance
+from twin.parameters import Fixed, LogNormal, LogUniform, Normal, Parameter, Prior, Provenance
 from twin.patient import SITES
+from twin.treatments.chemotherapy import get_drug
 
 _LIPKOVA = "Lipkova et al. 2019, doi 10.1109/TMI.2019.2902044 (prior file of GliomaSolver)"
 _SARCOMA = "assumed: pushing border, doubling time of weeks to months"
@@ -101,7 +102,107 @@ def radiotherapy_priors(site: str) -> list[Parameter]:
             ratio_source,
             ratio_kind,
         ),
+        Parameter(
+            "repair_half_time",
+            "hour",
+            LogNormal(1.5, 0.5),
+            "half-time of the repair of sublethal damage between fractions",
+            "assumed: 0.5 to 4 h",
+            "assumed",
+        ),
+        Parameter(
+            "linear_onset_dose",
+            "Gy",
+            Fixed(10.0),
+            "dose of a fraction above which its log kill goes on linearly",
+            "assumed: 8 to 10 Gy",
+            "assumed",
+        ),
+        Parameter(
+            "repopulation_factor",
+            "1",
+            Fixed(0.0),
+            "relative increase of the growth rate after the kick-off of repopulation",
+            "assumed: seen in squamous cell carcinoma, not at these sites",
+            "assumed",
+        ),
+        Parameter(
+            "repopulation_delay",
+            "day",
+            Fixed(28.0),
+            "time from the first fraction to the kick-off of repopulation",
+            "assumed: 21 to 28 days",
+            "assumed",
+        ),
     ]
+
+
+def drug_priors(drugs: tuple[str, ...]) -> list[Parameter]:
+    """Sensitivity to each drug, and its enhancement of radiotherapy where it is known to have one."""
+    rows = []
+    for name in drugs:
+        drug = get_drug(name)
+        rows.append(
+            Parameter(
+                f"sensitivity_{name}",
+                "1/day",
+                LogNormal(drug.log_kill_median / drug.exposure_per_dose_days, drug.log_kill_sigma),
+                f"kill rate at the concentration that {drug.reference_dose_mg_m2:g} mg/m² reaches"
+                " at once",
+                f"prior assumed (log cell kill per dose about {drug.log_kill_median:g}); kinetics: "
+                + drug.citation,
+                "assumed",
+            )
+        )
+        if getattr(drug, "radiosensitizer", None) is not None:
+            rows.append(
+                Parameter(
+                    f"enhancement_{name}",
+                    "1",
+                    drug.radiosensitizer,
+                    f"relative increase of the linear radiosensitivity by a dose of {name} within a"
+                    " day before the fraction",
+                    "assumed",
+                    "assumed",
+                )
+            )
+    return rows
+
+
+def tissue_priors(tissues: tuple[str, ...]) -> list[Parameter]:
+    """Diffusivity, growth and capacity of each tissue after the first, relative to the first."""
+    rows = []
+    for tissue in tissues[1:]:
+        grey = tissue in ("grey", "gray", "grey_matter", "gray_matter")
+        rows += [
+            Parameter(
+                f"diffusivity_ratio_{tissue}",
+                "1",
+                LogNormal(0.1, 0.7) if grey else LogNormal(0.5, 0.5),
+                f"diffusivity in {tissue} relative to the reference tissue",
+                "GliomaSolver default: ten times slower than in white matter"
+                if grey
+                else "assumed",
+                "literature human" if grey else "assumed",
+            ),
+            Parameter(
+                f"growth_ratio_{tissue}",
+                "1",
+                Fixed(1.0),
+                f"proliferation in {tissue} relative to the reference tissue",
+                "assumed equal",
+                "assumed",
+            ),
+            Parameter(
+                f"capacity_ratio_{tissue}",
+                "1",
+                Fixed(1.0),
+                f"carrying capacity of {tissue} relative to the reference tissue, at most 1",
+                "assumed equal",
+                "assumed",
+            ),
+        ]
+    return rows
 
 
 def _of(table: dict, site: str) -> tuple:

@@ -15,7 +15,6 @@ from jaxtyping import Array, Float
 from twin.models.model import Params
 from twin.observation.segmentation import visibility_threshold
 from twin.parameters import LogNormal, LogUniform, Parameter
-from twin.solvers.splitting import State
 
 
 class InitialState(eqx.Module):
@@ -39,8 +38,8 @@ class InitialState(eqx.Module):
     mask: Float[Array, " n"]
     label: str = eqx.field(static=True)
 
-    def __call__(self, params: Params) -> State:
-        """State at natural parameter values."""
+    def __call__(self, params: Params) -> Float[Array, " n"]:
+        """(N,) viable cell fraction at natural parameter values."""
         scale, length = params["initial_scale"], params["infiltration_length"]
         if self.edge is None:
             border = visibility_threshold(params, self.label)
@@ -52,8 +51,7 @@ class InitialState(eqx.Module):
         else:
             core = self.density
         viable = jnp.where(self.measured > 0.0, scale * core, tail)
-        viable = jnp.clip(viable, 0.0, 0.999) * self.mask
-        return State(viable, jnp.zeros_like(viable))
+        return jnp.clip(viable, 0.0, 0.999) * self.mask
 
 
 def initial_parameters() -> list[Parameter]:

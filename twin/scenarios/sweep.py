@@ -23,12 +23,13 @@ from twin.domain import Domain
 from twin.draws import Draws, sample, setting_of, states_at_decision
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
+from twin.models.state import State
 from twin.observation.segmentation import visibility_threshold
 from twin.scenarios.outcomes import Outcomes, concatenate, time_to_progression
 from twin.scenarios.plan_set import Plan, PlanSet
 from twin.scenarios.toxicity import tumor_bed_gy
 from twin.simulation import NOT_FINITE, OK
-from twin.solvers.splitting import State, solve
+from twin.solvers.splitting import solve
 from twin.treatments.forcing import Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
 
@@ -294,19 +295,18 @@ def _run(
     def one_draw(inputs: tuple[Params, State]) -> tuple[Array, Array, Array]:
         params, state = inputs
         threshold = visibility_threshold(params, label)
-        rates = model.rates(params, domain, forcings.drugs)
+        equations = model.equations(params, domain, forcings.drugs)
 
         def one_plan(forcing: Forcing) -> tuple[Array, Array, Array]:
             return solve(
-                rates,
+                equations,
                 forcing,
                 state,
                 lambda begin, end: (
                     end.viable.sum(),
-                    (end.viable + end.dead > threshold).sum(),
+                    (end.seen > threshold).sum(),
                     begin.viable.sum(),
                 ),
-                classes=domain.dominant,
                 resectable_mm=resectable_mm,
             )
 

@@ -1,136 +1,94 @@
-"""Strang splitting with exact reaction: half reaction, diffusion, half reaction.
+"""Strang splitting: half reaction, transport, half reaction, with treatment at its very time.
 
-Logistic growth under a drug is a Bernoulli equation. With K the log kill since the start of the
-half step, E = exp(ρ h − K(h)) and I = ∫ exp(ρ s − K(s)) ds over it,
-
-    u → E u / (1 + ρ I u)
-
-exactly; E and ρ I are numbers per step and tissue class, so a voxel pays one division. Fractions
-multiply the state at their very time. Second order in time, bounded in [0, 1], no mass made.
+What happens in each part is the model's (twin/models/model.py). Second order in time where the
+parts are; a step ends wherever something happens, so nothing is rounded to whole days.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from twin.models.model import Rates
-from twin.operators.fluxes import diffuse
-from twin.treatments.forcing import NODES, WEIGHTS, Forcing
+from twin.models.model import Equations
+from twin.models.radiation import Dose, unrepaired_gy
+from twin.models.state import State
+from twin.treatments.forcing import Forcing
 
-LARGEST_STEP = 0.65
-"""Diffusion sub-step times the rate at which a lone voxel empties. Positive up to 1; from here down
-the error of rough fields is a few tenths of a percent."""
-MAX_SUBSTEPS = 10_000
-"""Most diffusion sub-steps of a step; a diffusivity beyond ends in a bad status, not in a hang."""
-
-
-class State(eqx.Module):
-    """Viable cells and killed cells not yet cleared, as fractions of the carrying capacity."""
-
-    viable: Float[Array, " n"]
-    dead: Float[Array, " n"]
-
-
-class _Maps(eqx.Module):
-    """Reaction maps of both halves of every step: growth exp(ρ h), crowding ρ I, log kill K."""
-
-    growth: Float[Array, "steps 2 k"]
-    crowding: Float[Array, "steps 2 k"]
-    log_kill: Float[Array, "steps 2"]
+Derivatives = Literal["forward", "reverse"]
+"""Which derivatives a solve can take: forward is faster where parameters are few; reverse keeps
+checkpoints of the state and serves many."""
+CHECKPOINTS = 32
 
 
 def solve[Recorded](
-    rates: Rates,
+    equations: Equations,
     forcing: Forcing,
     initial: State,
     record: Callable[[State, State], Recorded],
     *,
-    classes: Float[Array, "k n"],
     resectable_mm: Float[Array, " n"] | None = None,
     dose_maps: Float[Array, "maps n"] | None = None,
+    derivatives: Derivatives = "forward",
 ) -> Recorded:
     """Run the course and return `record(after treatment at its start, end)` stacked over rows.
 
     Args:
-        rates: of the model at its parameters.
+        equations: of the model at its parameters.
         forcing: treatment tables.
         initial: state at the start of the first row.
         record: reduces a row's state just after the resection at its start, and its state at the
             end, to what is kept.
-        classes: 1 where a voxel belongs to a tissue class with its own growth.
         resectable_mm: distance of each voxel from the outline that surgery follows; None where no
             schedule holds surgery.
         dose_maps: dose of each map relative to the prescribed one; None means 1 everywhere.
+        derivatives: which ones can be taken.
     """
-    maps = _reaction_maps(rates, forcing)
-    stable_steps = jax.lax.stop_gradient(rates.conductances.rate)
+    loop = jax.lax.fori_loop if derivatives == "forward" else _checkpointed
+    tables = equations.tables(forcing)
+    open_gy = unrepaired_gy(
+        forcing,
+        equations.radiation.repair_half_time_days,
+        1 if dose_maps is None else dose_maps.shape[0],
+    )
 
-    def field(per_class: Float[Array, " k"]) -> Array:
-        if classes.shape[0] == 1:
-            return per_class[0]
-        return sum(per_class[i] * classes[i] for i in range(classes.shape[0]))  # type: ignore
+    def react(state: State, step: Array, half: int) -> State:
+        return equations.react(state, jax.tree.map(lambda leaf: leaf[step, half], tables))
 
-    def react(state: State, step: Array, half: int, active: Array) -> State:
-        growth = field(jnp.where(active, maps.growth[step, half], 1.0))
-        crowding = field(jnp.where(active, maps.crowding[step, half], 0.0))
-        kill = jnp.where(active, maps.log_kill[step, half], 0.0)
-        spared = growth * state.viable / (1.0 + crowding * state.viable)
-        killed = 0.5 * -jnp.expm1(-kill) * (state.viable + spared)
-        return State(jnp.exp(-kill) * spared, state.dead + killed)
+    def begin(state: State, step: Array) -> State:
+        """Fractions at the start of a step and its first half reaction."""
+        dose = Dose(
+            forcing.dose_gy[step],
+            forcing.dose_squared_gy2[step],
+            open_gy[step],
+            forcing.recent_doses[step],
+            forcing.dose_map[step],
+            dose_maps,
+        )
+        return react(equations.irradiate(state, dose), step, 0)
 
-    def irradiate(state: State, step: Array, active: Array) -> State:
-        linear = jnp.where(active, forcing.dose_gy[step], 0.0)
-        squared = jnp.where(active, forcing.dose_squared_gy2[step], 0.0)
-        if dose_maps is None:
-            survival = jnp.exp(-rates.alpha * linear - rates.beta * squared)
-        else:
-            relative = dose_maps[forcing.dose_map[step]]
-            survival = jax.lax.cond(
-                linear > 0.0,
-                lambda: jnp.exp(
-                    -rates.alpha * linear * relative - rates.beta * squared * relative**2
-                ),
-                lambda: jnp.ones_like(relative),
-            )
-        return State(survival * state.viable, state.dead + (1.0 - survival) * state.viable)
+    def finish(state: State, step: Array) -> State:
+        return react(equations.transport(state, forcing.dt_days[step], loop), step, 1)
+
+    def course(state: State, start: Array, stop: Array) -> State:
+        # Adjacent half steps stand together in the loop, so that the state is read once for both.
+        state = loop(start, stop - 1, lambda k, s: begin(finish(s, k), k + 1), begin(state, start))
+        return finish(state, stop - 1)
 
     def resect(state: State, margin: Array) -> State:
         if resectable_mm is None:
             return state
-
-        distance = resectable_mm
-
-        def cut(s: State) -> State:
-            kept = (distance > margin).astype(s.viable.dtype)
-            return State(s.viable * kept, s.dead * kept)
-
-        return jax.lax.cond(margin >= 0.0, cut, lambda s: s, state)
-
-    def advance(step: Array, state: State, stop: Array) -> State:
-        dt = forcing.dt_days[step]
-        wanted = jnp.minimum(jnp.ceil(dt * stable_steps / LARGEST_STEP - 1e-4), MAX_SUBSTEPS)
-        count = jnp.maximum(1, wanted.astype(jnp.int32))
-        viable = jax.lax.fori_loop(
-            0, count, lambda _, u: diffuse(u, rates.conductances, dt / count), state.viable
-        )
-        state = State(viable, state.dead * jnp.exp(-rates.clearance * dt))
-        return begin(react(state, step, 1, jnp.asarray(True)), step + 1, step + 1 < stop)
-
-    def begin(state: State, step: Array, active: Array) -> State:
-        """Fractions at the start of a step and its first half reaction; nothing if not active."""
-        step = jnp.minimum(step, forcing.dt_days.shape[0] - 1)
-        return react(irradiate(state, step, active), step, 0, active)
+        kept = jnp.where(resectable_mm > margin, 1.0, 0.0).astype(state.dead.dtype)
+        return jax.lax.cond(margin >= 0.0, lambda s: equations.resect(s, kept), lambda s: s, state)
 
     def row(state: State, xs: tuple[Array, ...]) -> tuple[State, Recorded]:
         start, stop, margin = xs
         resected = resect(state, margin)
-        begun = begin(resected, start, start < stop)
-        end = jax.lax.fori_loop(start, stop, lambda k, s: advance(k, s, stop), begun)
+        end = jax.lax.cond(stop > start, lambda s: course(s, start, stop), lambda s: s, resected)
         return end, record(resected, end)
 
     rows = tuple(
@@ -139,16 +97,18 @@ def solve[Recorded](
     return jax.lax.scan(row, initial, rows)[1]
 
 
-def _reaction_maps(rates: Rates, forcing: Forcing) -> _Maps:
-    half = 0.5 * forcing.dt_days[:, None, None, None]
-    exposure = jnp.asarray(forcing.exposure_days)
-    log_kill = jnp.zeros(exposure.shape[:3], exposure.dtype)
-    if forcing.drugs:
-        log_kill = exposure @ rates.sensitivities
-    growth = rates.growth[None, None, None, :]
-    nodes = jnp.asarray(NODES, forcing.dt_days.dtype)[None, None, :, None]
-    weights = jnp.asarray(WEIGHTS, forcing.dt_days.dtype)[None, None, :, None]
-    integrand = jnp.exp(growth * half * nodes - log_kill[:, :, :-1, None])
-    crowding = (growth * half * weights * integrand).sum(axis=2)
-    grown = jnp.broadcast_to(jnp.exp(growth[..., 0, :] * half[..., 0]), crowding.shape)
-    return _Maps(grown, crowding, log_kill[:, :, -1])
+def _checkpointed(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
+    """`fori_loop` whose reverse derivative recomputes from a few kept states."""
+
+    def step(carry: tuple[Array, Any]) -> tuple[Array, Any]:
+        index, value = carry
+        return index + 1, body(index, value)
+
+    first = jnp.asarray(lower, jnp.int32)
+    return eqx.internal.while_loop(
+        lambda carry: carry[0] < upper,
+        step,
+        (first, init),
+        kind="checkpointed",
+        checkpoints=CHECKPOINTS,
+    )[1]

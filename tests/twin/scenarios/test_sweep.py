@@ -69,7 +69,7 @@ def initial(posterior: Posterior, params: dict[str, float]) -> np.ndarray:
     setting = posterior.setting
     assert setting is not None
     traced = {name: jnp.float32(value) for name, value in params.items()}
-    return setting.domain.volume(np.asarray(setting.initial(traced).viable))
+    return setting.domain.volume(np.asarray(setting.initial(traced)))
 
 
 def course(posterior: Posterior, params: dict[str, float], schedule: Schedule, times=None):

@@ -25,7 +25,6 @@ from tests.twin.tumors import (
 from twin.domain import make_domain
 from twin.simulation import trajectory
 from twin.solvers.reference import Clone, solve_reference
-from twin.solvers.splitting import State
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.forcing import compile_forcing
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
@@ -60,6 +59,7 @@ def test_a_uniform_tumor_grows_as_the_logistic_function(max_step_days):
 @pytest.mark.parametrize("drug, sensitivity", [("temozolomide", 6.0), ("pembrolizumab", 0.08)])
 @pytest.mark.parametrize("max_step_days", [1.0, 2.0])
 def test_growth_under_a_drug_is_exact_at_any_step(drug, sensitivity, max_step_days):
+    """Against cells and the drug's compartments integrated together, dose by dose."""
     dose_times = [0.0, 3.0, 4.5]
     schedule = Schedule((), tuple(DrugDose(t, drug, 150.0) for t in dose_times))
     viable, _ = solve_in_double(
@@ -69,17 +69,25 @@ def test_growth_under_a_drug_is_exact_at_any_step(drug, sensitivity, max_step_da
         params={f"sensitivity_{drug}": sensitivity},
         max_step_days=max_step_days,
     )
-    kinetics = get_drug(drug)
-    level = 150.0 / SURFACE_M2 / kinetics.reference_dose_mg_m2
+    kinetics = get_drug(drug).kinetics
+    level = 150.0 / SURFACE_M2 / get_drug(drug).reference_dose_mg_m2
+    absorption = kinetics.absorption_rate_per_day or 0.0
+    out, back = kinetics.outward_rate_per_day, kinetics.return_rate_per_day
 
-    def rate(t, u):
-        age = t - np.array([s for s in dose_times if s <= t])
-        kill = sensitivity * level * np.exp(-kinetics.elimination_rate_per_day * age).sum()
-        return 0.06 * u * (1 - u) - kill * u
+    def rate(t, state):
+        u, depot, blood, rest = state
+        return [
+            0.06 * u * (1 - u) - sensitivity * blood * u,
+            -absorption * depot,
+            absorption * depot - (kinetics.elimination_rate_per_day + out) * blood + back * rest,
+            out * blood - back * rest,
+        ]
 
-    state, exact = [0.4], {}
+    state, exact = np.array([0.4, 0.0, 0.0, 0.0]), {}
     for start, stop in [(0.0, 2.0), (2.0, 3.0), (3.0, 4.5), (4.5, 12.0)]:
-        inside = (start, stop - 1e-12)
+        if start in dose_times:
+            state[1 if absorption else 2] += level
+        inside = (start, stop)
         state = solve_ivp(rate, inside, state, method="LSODA", rtol=1e-11, atol=1e-14).y[:, -1]
         exact[stop] = state[0]
     expected = [exact[t] for t in (2.0, 4.5, 12.0)]
@@ -97,14 +105,15 @@ def test_a_drug_kills_by_its_exposure_whatever_the_step(max_step_days):
     log_kill = 0.0
     for dose in schedule.drug_doses:
         drug = get_drug(dose.drug)
-        rate = drug.elimination_rate_per_day
+        days = 4.0 - dose.time_days
         level = dose.dose_mg / SURFACE_M2 / drug.reference_dose_mg_m2
-        log_kill += (
-            PARAMS[f"sensitivity_{dose.drug}"]
-            * level
-            * (1 - np.exp(-rate * (4.0 - dose.time_days)))
-            / rate
-        )
+        passed = sum(w * (1 - np.exp(-k * days)) / k for w, k in drug.kinetics.phases)
+        absorption = drug.kinetics.absorption_rate_per_day
+        if absorption is not None:  # one compartment: what is gone by now has passed through it
+            k = drug.kinetics.elimination_rate_per_day
+            left = absorption * np.exp(-k * days) - k * np.exp(-absorption * days)
+            passed = (1 - left / (absorption - k)) / k
+        log_kill += PARAMS[f"sensitivity_{dose.drug}"] * level * passed
     assert np.log(0.5 / viable[0, 4, 4, 3]) == pytest.approx(log_kill, rel=1e-6)
 
 
@@ -166,7 +175,7 @@ def test_the_treated_course_converges_to_the_adaptive_reference():
     tissue = notched(5)
     fat = np.random.default_rng(6).random(SHAPE)
     domain = make_domain(tissue, SPACING, {"muscle": 1 - fat, "fat": fat})
-    params = {"diffusivity_ratio_fat": 4.0, "growth_ratio_fat": 0.5}
+    params = {"diffusivity_ratio_fat": 4.0, "growth_ratio_fat": 0.5, "capacity_ratio_fat": 1.0}
     days = [10.0, 25.0, 60.0]
     names = ("temozolomide", "doxorubicin", "pembrolizumab")
     clone = Clone(
@@ -289,15 +298,16 @@ def test_space_and_time_can_be_measured_in_other_units():
     np.testing.assert_allclose(faster, base, rtol=1e-6)
 
 
-DERIVATIVE_TABLES = (TREATED, [10.0, 40.0])
+TWICE_A_DAY = Schedule(fractions=tuple(Fraction(20.0 + i * 0.25, 3.0) for i in range(4)))
+"""Beside `TREATED`, so that incomplete repair, the linear onset and repopulation all count."""
 
 
-def quantities():
+def quantities(derivatives="forward"):
     """(function of params, params) in float64: burden and one voxel, viable and dead, at two times.
 
     Call it inside `jax.enable_x64(True)`.
     """
-    schedule, days = DERIVATIVE_TABLES
+    schedule, days = TREATED + TWICE_A_DAY, [10.0, 40.0]
     fat = np.random.default_rng(6).random(SHAPE)
     domain = in_double(make_domain(notched(7), SPACING, {"muscle": 1 - fat, "fat": fat}))
     forcing, rows = compile_forcing(
@@ -308,19 +318,26 @@ def quantities():
     forcing = in_double(forcing)
 
     def measure(params):
-        viable, dead = trajectory(
-            MODEL, params, domain, forcing, State(initial, jnp.zeros_like(initial))
-        )
-        seen = jnp.stack([viable, dead])[:, rows]
+        states = trajectory(MODEL, params, domain, forcing, initial, derivatives=derivatives)
+        seen = jnp.stack([states.viable, states.dead])[:, rows]
         return jnp.concatenate([seen.sum(-1).ravel(), seen[..., voxel].ravel()])
 
-    return measure, {**PARAMS, "diffusivity_ratio_fat": 3.0, "growth_ratio_fat": 0.7}
+    params = PARAMS | {
+        "diffusivity_ratio_fat": 3.0,
+        "growth_ratio_fat": 0.7,
+        "capacity_ratio_fat": 0.9,
+        "repair_half_time": 4.0,
+        "linear_onset_dose": 2.5,
+        "repopulation_factor": 0.5,
+        "repopulation_delay": 5.3,
+        "enhancement_temozolomide": 0.3,
+    }
+    return measure, {name: jnp.asarray(value, jnp.float64) for name, value in params.items()}
 
 
 def test_forward_derivatives_agree_with_differences_for_every_parameter():
     with jax.enable_x64(True):
         measure, params = quantities()
-        params = {name: jnp.asarray(value, jnp.float64) for name, value in params.items()}
         names = sorted(params)
         point = jnp.stack([params[name] for name in names])
 
@@ -338,3 +355,19 @@ def test_forward_derivatives_agree_with_differences_for_every_parameter():
                 exact[index], differences, rtol=1e-4, atol=1e-9, err_msg=name
             )
             assert np.abs(exact[index]).max() > 1e-4, name
+
+
+def test_reverse_derivatives_are_the_transpose_of_the_forward_ones():
+    with jax.enable_x64(True):
+        forward, params = quantities("forward")
+        reverse, _ = quantities("reverse")
+        names = sorted(params)
+        weights = jnp.asarray(np.random.default_rng(3).normal(size=8))
+        value, slopes = jax.jit(jax.value_and_grad(lambda p: weights @ reverse(p)))(params)
+        assert float(value) == pytest.approx(float(weights @ forward(params)), rel=1e-12)
+        random = np.random.default_rng(4)
+        for _ in range(3):
+            tangent = {n: jnp.asarray(random.normal()) * params[n] for n in names}
+            push = jax.jvp(lambda p: weights @ forward(p), (params,), (tangent,))[1]
+            pull = sum(float(slopes[n] * tangent[n]) for n in names)
+            assert float(push) == pytest.approx(pull, rel=1e-9)
