@@ -1,10 +1,16 @@
 """Tumor models: one equation per file."""
 
 from twin.models.fisher_kpp import FisherKPP
+from twin.models.gompertz import Gompertz
 from twin.models.model import Equations, TumorModel
 from twin.models.state import State
+from twin.models.two_clones import TwoClones
 
-MODELS: dict[str, type[TumorModel]] = {"fisher-kpp": FisherKPP}
+MODELS: dict[str, type[TumorModel]] = {
+    "fisher-kpp": FisherKPP,
+    "gompertz": Gompertz,
+    "two-clones": TwoClones,
+}
 """Models by the name that the command line knows them by."""
 
-__all__ = ["MODELS", "Equations", "FisherKPP", "State", "TumorModel"]
+__all__ = ["MODELS", "Equations", "FisherKPP", "Gompertz", "State", "TumorModel", "TwoClones"]

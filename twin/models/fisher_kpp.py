@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from twin.domain import Domain
 from twin.models.model import Equations, Params, TumorModel, clearance_of, radiation_of
 from twin.models.priors import drug_priors, growth_priors, radiotherapy_priors, tissue_priors
-from twin.models.reaction import Growth, grow, logistic_growth, stacked
+from twin.models.reaction import Growth, by_class, grow, logistic_growth, stacked
 from twin.models.state import State
 from twin.operators.fluxes import Conductances, conductances
 from twin.parameters import ParameterTable
@@ -49,10 +49,20 @@ class LogisticEquations(Equations):
             forcing, self.growth, self.sensitivities, self.capacity, self.repopulation
         )
 
-    def react(self, state: State, table: Growth) -> State:
+    def react(self, state: State, table: Growth, half: int) -> State:
         """Exact logistic growth under drugs."""
         viable, killed = grow(state.cells[0], table, self.classes)
         return State(viable[None], state.dead + killed, state.fields)
+
+    @property
+    def capacity_field(self) -> Array:
+        """Capacity as a number or (N,); 1 outside the tissue, so that one can divide by it."""
+        return 1.0 + by_class(self.capacity - 1.0, self.classes)
+
+    @property
+    def growth_field(self) -> Array:
+        """Proliferation rate as a number or (N,), 1/day."""
+        return by_class(self.growth, self.classes)
 
 
 class FisherKPP(TumorModel):

@@ -49,8 +49,15 @@ class Equations(eqx.Module):
         """Numbers of every half step that no voxel is needed for; leaves (steps, 2, ...)."""
 
     @abstractmethod
-    def react(self, state: State, table: Any) -> State:
-        """Half a step of growth and kill; `table` is one half step of `tables`."""
+    def react(self, state: State, table: Any, half: int) -> State:
+        """Half a step of growth and kill.
+
+        Args:
+            state: at its start.
+            table: one half step of `tables`.
+            half: 0 before the transport, 1 after it. Parts composed in one order before and in the
+                reverse order after make a step that is symmetric, and so of second order.
+        """
 
     def transport(self, state: State, dt_days: Array, loop: Loop) -> State:
         """A step of everything that moves or decays between two halves of the reaction."""

@@ -138,7 +138,7 @@ def radiotherapy_priors(site: str) -> list[Parameter]:
 
 
 def drug_priors(drugs: tuple[str, ...]) -> list[Parameter]:
-    """Sensitivity to each drug, and its enhancement of radiotherapy where it is known to have one."""
+    """Sensitivity to each drug, and its enhancement of radiotherapy where it has one."""
     rows = []
     for name in drugs:
         drug = get_drug(name)
@@ -154,7 +154,7 @@ def drug_priors(drugs: tuple[str, ...]) -> list[Parameter]:
                 "assumed",
             )
         )
-        if getattr(drug, "radiosensitizer", None) is not None:
+        if drug.radiosensitizer is not None:
             rows.append(
                 Parameter(
                     f"enhancement_{name}",
@@ -174,15 +174,14 @@ def tissue_priors(tissues: tuple[str, ...]) -> list[Parameter]:
     rows = []
     for tissue in tissues[1:]:
         grey = tissue in ("grey", "gray", "grey_matter", "gray_matter")
+        source = "GliomaSolver default: ten times slower than in white matter"
         rows += [
             Parameter(
                 f"diffusivity_ratio_{tissue}",
                 "1",
                 LogNormal(0.1, 0.7) if grey else LogNormal(0.5, 0.5),
                 f"diffusivity in {tissue} relative to the reference tissue",
-                "GliomaSolver default: ten times slower than in white matter"
-                if grey
-                else "assumed",
+                source if grey else "assumed",
                 "literature human" if grey else "assumed",
             ),
             Parameter(

@@ -74,12 +74,16 @@ class Radiation(eqx.Module):
         if protection is not None:
             relative, open_gy = relative / protection, open_gy / protection
         given = dose.total_gy * relative
-        # Fractions at one instant are alike, or nearly: their dose-weighted mean size stands for all.
+        # Fractions at one instant are alike: their dose-weighted mean size stands for all.
         size = dose.squared_gy2 / jnp.maximum(dose.total_gy, 1e-6) * relative
         beyond = self.onset_gy * (2.0 - self.onset_gy / jnp.maximum(size, self.onset_gy))
         quadratic = jnp.where(size > self.onset_gy, beyond, size) + 2.0 * open_gy
         boost = 1.0 + self.enhancement @ dose.enhancing
         return self.alpha * given * (boost + quadratic / self.alpha_beta_ratio)
+
+    def scaled(self, ratio: Array) -> Radiation:
+        """The same with alpha times `ratio` and an unchanged ratio of alpha to beta."""
+        return eqx.tree_at(lambda r: r.alpha, self, ratio * self.alpha)
 
     def survival(self, dose: Dose, protection: Callable[[], Array] | None = None) -> Array:
         """Surviving share; a field is computed only in steps with a fraction."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from twin.operators import fluxes
@@ -20,7 +21,7 @@ MAX_SUBSTEPS = 10_000
 
 
 def diffuse(
-    cells: Float[Array, "c n"],
+    cells: Float[Array | np.ndarray, "c n"],
     operator: Conductances,
     dt_days: Array,
     loop: Callable[[Any, Any, Callable[[Any, Any], Any], Any], Any] = jax.lax.fori_loop,
@@ -33,4 +34,4 @@ def diffuse(
     def substep(_: Any, u: Array) -> Array:
         return jnp.stack([fluxes.diffuse(row, operator, dt_days / count) for row in u])
 
-    return loop(0, count, substep, cells)
+    return loop(0, count, substep, jnp.asarray(cells))

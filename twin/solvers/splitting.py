@@ -57,7 +57,8 @@ def solve[Recorded](
     )
 
     def react(state: State, step: Array, half: int) -> State:
-        return equations.react(state, jax.tree.map(lambda leaf: leaf[step, half], tables))
+        table = jax.tree.map(lambda leaf: leaf[step, half], tables)
+        return equations.react(state, table, half)
 
     def begin(state: State, step: Array) -> State:
         """Fractions at the start of a step and its first half reaction."""

@@ -14,7 +14,7 @@ from twin.treatments.chemotherapy import DRUGS
 @pytest.mark.parametrize("site", SITES)
 def test_every_parameter_has_a_unit_a_source_and_a_usable_prior(site):
     table = MODEL.table(site, tuple(DRUGS), ("white", "grey", "fat"))
-    sensitizers = sum(getattr(d, "radiosensitizer", None) is not None for d in DRUGS.values())
+    sensitizers = sum(d.radiosensitizer is not None for d in DRUGS.values())
     assert len(table) == 9 + len(DRUGS) + sensitizers + 6
     for parameter in table.values():
         assert parameter.unit and parameter.description and parameter.citation
