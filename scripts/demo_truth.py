@@ -71,14 +71,14 @@ def build_truth(fine: Anatomy, random: np.random.Generator) -> tuple[list[Clone]
     growth = growth * varied("growth_heterogeneity_sd_log", 15.0)
     sensitivity = varied("radiosensitivity_heterogeneity_sd_log", 15.0)
     sensitivity = sensitivity * (1.0 - (1.0 - p["radiosensitivity_ratio_core"]) * core)
-    rate = get_drug("doxorubicin").elimination_rate_per_day
+    exposure = get_drug("doxorubicin").exposure_per_dose_days
     clones = [
         Clone(
             diffusivity=tensor,
             proliferation_rate=growth * ratio,
             radiosensitivity_alpha=p[f"radiosensitivity_alpha_{kind}_per_gy"] * sensitivity,
             alpha_beta_ratio=p["alpha_beta_ratio_gy"],
-            drug_sensitivity={"doxorubicin": p[f"doxorubicin_log_kill_{kind}"] * rate},
+            drug_sensitivity={"doxorubicin": p[f"doxorubicin_log_kill_{kind}"] / exposure},
         )
         for kind, ratio in (("sensitive", 1.0), ("resistant", p["resistant_growth_ratio"]))
     ]

@@ -8,6 +8,7 @@ from twin.domain import make_domain
 from twin.errors import TwinError
 from twin.models.state import State
 from twin.simulation import NOT_FINITE, simulate, status_of
+from twin.treatments.chemotherapy import get_drug
 from twin.treatments.radiotherapy import survival_fraction
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
 from twin.treatments.surgery import distance_mm
@@ -141,8 +142,10 @@ def test_axes_can_be_reflected():
 
 
 def test_an_overwhelming_drug_leaves_nothing_alive_and_nothing_undefined():
+    """A log kill of 600 by one dose."""
     schedule = Schedule((), (DrugDose(1.0, "doxorubicin", 135.0),))
-    found = run(0.5 * box(), [1.0, 5.0], schedule, params={"sensitivity_doxorubicin": 300.0})
+    sensitivity = 600.0 / get_drug("doxorubicin").exposure_per_dose_days
+    found = run(0.5 * box(), [1.0, 5.0], schedule, params={"sensitivity_doxorubicin": sensitivity})
     assert found.status == 0
     assert found.viable[1].max() < 1e-30
     assert 0.4 < found.dead[1][VOXEL] < 0.6

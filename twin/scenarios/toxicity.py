@@ -22,12 +22,14 @@ from twin.treatments.schedule import Schedule
 REPAIR_HOURS = 6.0
 _TOLERANCE_DAYS = 1e-4
 
-DRUG_LIMITS_MG_M2: dict[str, float] = {
-    name: drug.exposure_limit_mg_m2
-    for name, drug in DRUGS.items()
-    if drug.exposure_limit_mg_m2 is not None
-}
-"""Cumulative limits that a label states: doxorubicin 550 mg/m² (cardiomyopathy)."""
+
+def drug_limits_mg_m2() -> dict[str, float]:
+    """Cumulative limits that a label states: doxorubicin 550 mg/m² (cardiomyopathy)."""
+    return {
+        name: drug.exposure_limit_mg_m2
+        for name, drug in DRUGS.items()
+        if drug.exposure_limit_mg_m2 is not None
+    }
 
 
 def repaired_doses_gy(schedule: Schedule) -> np.ndarray:
@@ -115,10 +117,9 @@ def worst_ratio(
         for o in organs
         if o.eqd2_limit_gy is not None
     ]
+    limits = drug_limits_mg_m2()
     ratios += [
-        _ratio(amount, DRUG_LIMITS_MG_M2[drug])
-        for drug, amount in drug_mg_m2.items()
-        if drug in DRUG_LIMITS_MG_M2
+        _ratio(amount, limits[drug]) for drug, amount in drug_mg_m2.items() if drug in limits
     ]
     return max(ratios, default=0.0)
 

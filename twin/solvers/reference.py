@@ -5,7 +5,8 @@ For clones c that share one capacity, and dead cells w that are still seen:
     ∂u_c/∂t = div(D_c grad u_c) + ρ_c u_c (1 - Σu) - Σ_k s_ck c_k(t) u_c
     ∂w/∂t   = Σ_ck s_ck c_k(t) u_c - (ln 2 / T) w
     fraction of d Gy:  u_c <- S_c u_c,  w <- w + Σ (1 - S_c) u_c,  S_c = exp(-α_c (d + d²/(α/β)))
-    drug k:            c_k(t) = Σ_doses (dose mg/m² / reference dose) exp(-λ_k (t - t_dose))
+    drug k:            da_k/dt = A_k a_k, c_k its central amount; a dose adds (dose mg/m²) /
+                       (reference dose) to the central amount, or to the depot if it is absorbed
 
 Method of lines: cell-centered finite volumes on the tissue mask, faces with harmonic means of the
 diffusivity and no flux through the mask; Tsit5 (Tsitouras 2011, doi:10.1016/j.camwa.2011.06.002)
@@ -23,15 +24,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.linalg import expm
 
 from twin.errors import TwinError
 from twin.solvers.reference_equations import (
+    CENTRAL,
+    DEPOT,
     Clone,
     Problem,
     face_conductances,
     irradiate,
     per_clone_fields,
     rate,
+    transfer_matrix,
 )
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import Schedule
@@ -121,7 +126,8 @@ def solve_reference(
         )
     half_life = float(clearance_half_life_days)
     drugs = sorted({dose.drug for dose in schedule.drug_doses})
-    elimination = np.array([get_drug(name).elimination_rate_per_day for name in drugs])
+    kinetics = [get_drug(name).kinetics for name in drugs]
+    transfer = np.array([transfer_matrix(each) for each in kinetics]).reshape(len(drugs), 3, 3)
     with jax.enable_x64(True):
         problem = Problem(
             conductance=face_conductances(clones, tissue, spacing_mm),
@@ -130,14 +136,14 @@ def solve_reference(
                 [[clone.drug_sensitivity.get(name, 0.0) for name in drugs] for clone in clones],
                 jnp.float64,
             ).reshape(len(clones), len(drugs)),
-            elimination=jnp.asarray(elimination, jnp.float64),
+            transfer=jnp.asarray(transfer, jnp.float64),
             clearance=jnp.asarray(np.log(2) / half_life if half_life > 0 else 0.0, jnp.float64),
         )
         alpha = per_clone_fields([clone.radiosensitivity_alpha for clone in clones], tissue)
         ratio = jnp.asarray([clone.alpha_beta_ratio for clone in clones], jnp.float64)
         viable = jnp.asarray(np.where(tissue, first, 0.0))
         dead = jnp.zeros(tissue.shape, jnp.float64)
-        concentration = np.zeros(len(drugs))
+        amounts = np.zeros((len(drugs), 3))
         fractions = [f for f in schedule.fractions if start_day <= f.time_days < end]
         doses = [d for d in schedule.drug_doses if start_day <= d.time_days < end]
         stops = {float(event.time_days) for event in (*fractions, *doses)} | set(days.tolist())
@@ -149,7 +155,7 @@ def solve_reference(
                     (viable, dead),
                     jnp.asarray(now, jnp.float64),
                     jnp.asarray(stop, jnp.float64),
-                    jnp.asarray(concentration, jnp.float64),
+                    jnp.asarray(amounts, jnp.float64),
                     relative_tolerance,
                     absolute_tolerance,
                     method,
@@ -160,7 +166,7 @@ def solve_reference(
                         where=f"solve_reference, day {now:g} to {stop:g}",
                         fix="Loosen the tolerances or lower the diffusivity",
                     )
-                concentration = concentration * np.exp(-elimination * (stop - now))
+                amounts = np.einsum("kij,kj->ki", expm(transfer * (stop - now)), amounts)
                 steps, now = steps + int(used), stop
             if half_life == 0:
                 dead = jnp.zeros_like(dead)
@@ -168,8 +174,10 @@ def solve_reference(
                 saved_viable.append(np.asarray(viable))
                 saved_dead.append(np.asarray(dead))
             for dose in (d for d in doses if d.time_days == stop):
-                amount = dose.dose_mg / body_surface_m2 / get_drug(dose.drug).reference_dose_mg_m2
-                concentration[drugs.index(dose.drug)] += amount
+                index = drugs.index(dose.drug)
+                into = CENTRAL if kinetics[index].absorption_rate_per_day is None else DEPOT
+                relative = dose.dose_mg / body_surface_m2 / get_drug(dose.drug).reference_dose_mg_m2
+                amounts[index, into] += relative
             for fraction in (f for f in fractions if f.time_days == stop):
                 viable, dead = irradiate(viable, dead, alpha, ratio, fraction.dose_gy)
     return ReferenceSolution(days, np.stack(saved_viable), np.stack(saved_dead), steps)
@@ -181,7 +189,7 @@ def _advance(
     state: tuple[jax.Array, jax.Array],
     start: jax.Array,
     stop: jax.Array,
-    concentration: jax.Array,
+    amounts: jax.Array,
     relative_tolerance: float,
     absolute_tolerance: float,
     method: str,
@@ -197,7 +205,7 @@ def _advance(
         stop,
         None,
         state,
-        args=(problem, start, concentration),
+        args=(problem, start, amounts),
         stepsize_controller=controller,
         saveat=diffrax.SaveAt(t1=True),
         max_steps=MAXIMUM_STEPS,

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from twin.treatments.kinetics import Kinetics
+
 
 @dataclass(frozen=True)
 class Clone:
@@ -36,19 +38,22 @@ class Clone:
     drug_sensitivity: Mapping[str, float] = field(default_factory=dict)
 
 
+DEPOT, CENTRAL, PERIPHERAL = 0, 1, 2
+
+
 class Problem(eqx.Module):
-    """Arrays of the right-hand side; shapes as in `solve_reference`."""
+    """Arrays of the right-hand side; shapes as in `solve_reference`, drugs as (K, 3, 3) rates."""
 
     conductance: tuple[jax.Array, ...]
     growth: jax.Array
     sensitivity: jax.Array
-    elimination: jax.Array
+    transfer: jax.Array
     clearance: jax.Array
 
 
 def rate(time: Any, state: tuple[jax.Array, jax.Array], args: Any) -> tuple[jax.Array, jax.Array]:
     """Time derivative of (viable, dead)."""
-    problem, start, concentration = args
+    problem, start, amounts = args
     viable, dead = state
     change = problem.growth * viable * (1.0 - viable.sum(axis=0))
     for axis, conductance in enumerate(problem.conductance, start=1):
@@ -58,8 +63,11 @@ def rate(time: Any, state: tuple[jax.Array, jax.Array], args: Any) -> tuple[jax.
         change += jnp.pad(flux, pad)
         pad[axis] = (1, 0)
         change -= jnp.pad(flux, pad)
-    drug = concentration * jnp.exp(-problem.elimination * (time - start))
-    killed = (problem.sensitivity @ drug)[:, None, None, None] * viable
+    killed = jnp.zeros_like(viable)
+    if amounts.size:
+        now = jax.vmap(jax.scipy.linalg.expm)(problem.transfer * (time - start))
+        drug = jnp.einsum("kj,kj->k", now[:, CENTRAL], amounts)
+        killed = (problem.sensitivity @ drug)[:, None, None, None] * viable
     return change - killed, killed.sum(axis=0) - problem.clearance * dead
 
 
@@ -70,6 +78,25 @@ def irradiate(
     effect = alpha * (dose_gy + dose_gy**2 / ratio[:, None, None, None])
     surviving = viable * jnp.exp(-effect)
     return surviving, dead + (viable - surviving).sum(axis=0)
+
+
+def transfer_matrix(kinetics: Kinetics) -> np.ndarray:
+    """(3, 3) rates of change of depot, central and peripheral amount, 1/day.
+
+    Written from the rate constants, not from the sums of exponentials that the fast solver uses.
+    """
+    matrix = np.zeros((3, 3))
+
+    def moves(source: int, rate: float, target: int | None = None) -> None:
+        matrix[source, source] -= rate
+        if target is not None:
+            matrix[target, source] += rate
+
+    moves(DEPOT, kinetics.absorption_rate_per_day or 0.0, CENTRAL)
+    moves(CENTRAL, kinetics.elimination_rate_per_day)
+    moves(CENTRAL, kinetics.outward_rate_per_day, PERIPHERAL)
+    moves(PERIPHERAL, kinetics.return_rate_per_day, CENTRAL)
+    return matrix
 
 
 def per_clone_fields(values: Sequence[float | np.ndarray], tissue: np.ndarray) -> jax.Array:

@@ -1,6 +1,17 @@
 """Treatments that were given or could be given, and the tables a solver reads them from."""
 
-from twin.treatments.chemotherapy import DRUGS, Drug, get_drug
+from twin.treatments.chemotherapy import DRUGS, Drug, add_drug, get_drug
+from twin.treatments.kinetics import Kinetics
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
 
-__all__ = ["DRUGS", "Drug", "DrugDose", "Fraction", "Schedule", "Surgery", "get_drug"]
+__all__ = [
+    "DRUGS",
+    "Drug",
+    "DrugDose",
+    "Fraction",
+    "Kinetics",
+    "Schedule",
+    "Surgery",
+    "add_drug",
+    "get_drug",
+]

@@ -1,8 +1,10 @@
-"""Drugs with one-compartment kinetics: c(t) = sum_i dose_i / reference_dose exp(-k (t - t_i)).
+"""Drugs: kinetics, prior effect, and the one registry of those that are known.
 
-Concentrations are relative to the one that the reference dose reaches at once, so that a
-sensitivity has the unit 1/day whatever the drug. Doses in mg become mg/m² through the patient's
-body surface.
+    c(t) = Σ_i dose_i / reference_dose g(t − t_i),   g of twin/treatments/kinetics.py
+
+Concentrations are relative to the one that the reference dose reaches at once in the central
+compartment, so that a sensitivity has the unit 1/day whatever the drug. Doses in mg become mg/m²
+through the patient's body surface.
 """
 
 from __future__ import annotations
@@ -10,8 +12,19 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from twin.errors import TwinError
+from twin.parameters import Normal, Prior, Provenance
+from twin.treatments.kinetics import (
+    HOURS,
+    Kinetics,
+    from_clearance,
+    from_half_lives,
+    one_compartment,
+)
+
+Action = Literal["cytotoxic", "checkpoint", "antiangiogenic"]
 
 
 @dataclass(frozen=True)
@@ -20,34 +33,51 @@ class Drug:
 
     Attributes:
         name: international nonproprietary name, lower case.
-        half_life_days: elimination half-life of the single compartment.
+        kinetics: of the drug in the blood.
         reference_dose_mg_m2: dose at which a sensitivity is quoted.
         log_kill_median: prior median of the log cell kill of one reference dose.
         log_kill_sigma: standard deviation of its logarithm.
-        exposure_limit_mg_m2: cumulative lifetime limit, where a label states one.
         citation: source of the kinetics.
         provenance: "literature human" where read in the source, "assumed" where it must still
             be checked against one.
+        exposure_limit_mg_m2: cumulative lifetime limit, where a label states one.
+        action: what the drug acts on; models that know checkpoints or vessels use it.
+        radiosensitizer: prior of the relative increase of α by a reference dose given shortly
+            before a fraction; None where none is assumed. Temozolomide: half-normal, α times 1.0
+            to 1.5 in 95 %, assumed.
     """
 
     name: str
-    half_life_days: float
+    kinetics: Kinetics
     reference_dose_mg_m2: float
     log_kill_median: float
     log_kill_sigma: float
     citation: str
-    provenance: str
+    provenance: Provenance
     exposure_limit_mg_m2: float | None = None
+    action: Action = "cytotoxic"
+    radiosensitizer: Prior | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("reference_dose_mg_m2", "log_kill_median", "log_kill_sigma"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0.0):
+                raise TwinError(
+                    f"{name} must be positive",
+                    where=f"drug {self.name}",
+                    expected="a finite number above 0",
+                    got=f"{value:g}",
+                )
 
     @property
-    def elimination_rate_per_day(self) -> float:
-        """Rate k = ln 2 / half-life, 1/day."""
-        return math.log(2.0) / self.half_life_days
+    def half_life_days(self) -> float:
+        """Half-life of the slowest phase in the blood, days."""
+        return self.kinetics.half_life_days
 
     @property
     def exposure_per_dose_days(self) -> float:
         """Integral of the relative concentration after one reference dose, days."""
-        return 1.0 / self.elimination_rate_per_day
+        return self.kinetics.exposure_days
 
 
 _ASSUMED = "assumed: textbook value, not yet checked against a primary source"
@@ -57,47 +87,138 @@ DRUGS: dict[str, Drug] = {
     for drug in (
         Drug(
             "temozolomide",
-            1.8 / 24,
+            one_compartment(
+                1.8 / HOURS,
+                absorption_rate_per_day=5.8 * HOURS,
+                central_volume_l=5.6 * 1.8 / math.log(2.0),
+                volume_per_m2=True,
+                clearance_cv=0.15,
+            ),
             75.0,
             0.03,
             0.8,
-            "Jen et al. 2000, Pharm Res 17:1284",
+            "half-life 1.8 h, clearance 11.2 L/h at 2.0 m²: Jen et al. 2000, Pharm Res 17:1284 and"
+            " label; absorption 5.8/h: Ostermann et al. 2004, doi 10.1158/1078-0432.CCR-03-0807",
             "literature human",
+            radiosensitizer=Normal(0.0, 0.25, 0.0, 1.0),
         ),
         Drug(
             "doxorubicin",
-            32.0 / 24,
+            from_half_lives(
+                5.0 / 60.0 / HOURS,
+                32.0 / HOURS,
+                0.512 * 60.0 * HOURS,
+                991.0,
+                volume_per_m2=True,
+            ),
             75.0,
             0.15,
             0.8,
-            "US label of doxorubicin hydrochloride, sections 2.2 and 12.3: terminal half-life"
-            " 20-48 h, cardiomyopathy risk above 550 mg/m² cumulative",
+            "US label of doxorubicin hydrochloride, sections 2.2 and 12.3: half-lives 5 min and"
+            " 20-48 h, clearance 324-809 mL/min/m², steady-state volume 809-1214 L/m² (geometric"
+            " means taken); cardiomyopathy risk above 550 mg/m² cumulative",
             "literature human",
             exposure_limit_mg_m2=550.0,
         ),
-        Drug("cyclophosphamide", 6.5 / 24, 600.0, 0.10, 0.8, _ASSUMED, "assumed"),
+        Drug(
+            "cyclophosphamide",
+            one_compartment(6.5 / HOURS, central_volume_l=40.0),
+            600.0,
+            0.10,
+            0.8,
+            _ASSUMED + " (half-life 3-12 h, clearance 4-6 L/h, volume 30-50 L)",
+            "assumed",
+        ),
         Drug(
             "paclitaxel",
-            20.2 / 24,
+            one_compartment(
+                20.2 / HOURS, central_volume_l=12.2 * 20.2 / math.log(2.0), volume_per_m2=True
+            ),
             175.0,
             0.15,
             0.8,
-            "US label of paclitaxel: half-life 20.2 h after 175 mg/m² over 3 h",
+            "US label of paclitaxel: half-life 20.2 h, clearance 12.2 L/h/m² after 175 mg/m² over"
+            " 3 h",
             "literature human",
         ),
-        Drug("carboplatin", 4.2 / 24, 400.0, 0.12, 0.8, _ASSUMED, "assumed"),
-        Drug("ifosfamide", 8.0 / 24, 3000.0, 0.12, 0.8, _ASSUMED, "assumed"),
+        Drug(
+            "docetaxel",
+            from_clearance(32.6 * HOURS, 5.77, 5.34 * HOURS, 11.0),
+            75.0,
+            0.15,
+            0.8,
+            "Onoue et al. 2016, doi 10.1007/s00228-016-2031-3, as coded in the R package DTAT",
+            "literature human",
+        ),
+        Drug(
+            "carboplatin",
+            from_half_lives(1.6 / HOURS, 3.0 / HOURS, 4.4 * HOURS, 16.0),
+            400.0,
+            0.12,
+            0.8,
+            "US label of carboplatin and Gaver et al. 1988, Cancer Chemother Pharmacol 22:263:"
+            " half-lives 1.6 and 3.0 h, clearance 4.4 L/h, volume 16 L",
+            "literature human",
+        ),
+        Drug(
+            "ifosfamide",
+            one_compartment(8.0 / HOURS),
+            3000.0,
+            0.12,
+            0.8,
+            _ASSUMED,
+            "assumed",
+        ),
         Drug(
             "pembrolizumab",
-            22.0,
+            from_clearance(0.22, 3.48, 0.795, 4.06, clearance_cv=0.38, volume_cv=0.21),
             105.0,
             0.20,
             1.0,
-            "pembrolizumab label (half-life 22 days); doi 10.1186/s40425-017-0242-5",
+            "Ahamadi et al. 2017, doi 10.1002/psp4.12139, as coded in the R package nlmixr2lib",
             "literature human",
+            action="checkpoint",
+        ),
+        Drug(
+            "bevacizumab",
+            one_compartment(
+                20.0,
+                central_volume_l=0.23 * 20.0 / math.log(2.0),
+                clearance_cv=0.33,
+            ),
+            390.0,
+            0.05,
+            1.0,
+            "US label of bevacizumab: half-life 20 days (11-50), clearance 0.23 L/day",
+            "literature human",
+            action="antiangiogenic",
         ),
     )
 }
+"""Every known drug by name; `add_drug` adds to it, and nothing else does."""
+
+SHIPPED_DRUGS = frozenset(DRUGS)
+"""Names that come with the package, not from a user."""
+
+
+def add_drug(drug: Drug) -> None:
+    """Make an investigational drug known to schedules, models and reports of this process.
+
+    The registry of drugs is the one place in this package that remembers between calls. Adding
+    the same drug twice changes nothing.
+
+    Raises:
+        TwinError: the name belongs to a drug that is defined otherwise.
+    """
+    known = DRUGS.setdefault(drug.name, drug)
+    if known != drug:
+        raise TwinError(
+            f"a drug called {drug.name!r} is known already, defined otherwise",
+            where="add_drug",
+            expected="a name of its own",
+            got=repr(drug.name),
+            fix="Choose another name, such as one with the trial's number.",
+        )
 
 
 def get_drug(name: str) -> Drug:
@@ -117,5 +238,5 @@ def get_drug(name: str) -> Drug:
             got=repr(name),
             fix=f"Did you mean {close[0]!r}?"
             if close
-            else "Use a known drug, or add one to twin/treatments/chemotherapy.py.",
+            else "Use a known drug, or make it known with twin.treatments.add_drug.",
         ) from None

@@ -186,10 +186,10 @@ def _exposure(
 ) -> np.ndarray:
     """(M, 2, nodes + 1, drugs) integral of the relative concentration within each half step."""
     result = np.zeros((dt.size, 2, NODES.size + 1, len(drugs)))
-    offsets = np.append(NODES, 1.0) * (0.5 * dt)[:, None]
+    half_days = 0.5 * dt
+    offsets = np.append(NODES, 1.0) * half_days[:, None]
     for index, name in enumerate(drugs):
         drug = get_drug(name)
-        rate = drug.elimination_rate_per_day
         doses = [d for d in schedule.drug_doses if d.drug == name]
         if not doses:
             continue
@@ -197,11 +197,10 @@ def _exposure(
         relative = np.array([d.dose_mg for d in doses]) / (
             body_surface_m2 * drug.reference_dose_mg_m2
         )
-        age = starts[:, None] - given
-        level = (relative * np.where(age >= 0.0, np.exp(-rate * np.maximum(age, 0.0)), 0.0)).sum(1)
-        for half in range(2):
-            at_start = level * np.exp(-rate * 0.5 * dt * half)
-            result[:, half, :, index] = at_start[:, None] * -np.expm1(-rate * offsets) / rate
+        levels = drug.kinetics.levels(relative, starts[:, None] - given)
+        result[:, 0, :, index] = drug.kinetics.exposure(levels, offsets)
+        levels = drug.kinetics.later(levels, half_days)
+        result[:, 1, :, index] = drug.kinetics.exposure(levels, offsets)
     return result
 
 

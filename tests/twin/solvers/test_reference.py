@@ -81,15 +81,27 @@ def test_a_fraction_kills_by_the_linear_quadratic_law_after_the_image_of_that_da
     np.testing.assert_allclose(solution.seen, 0.5, rtol=1e-9)
 
 
-def test_a_drug_dose_kills_by_its_exposure():
-    drug = get_drug("doxorubicin")
-    dose = DrugDose(2.0, "doxorubicin", 2 * 1.9 * drug.reference_dose_mg_m2)
-    clone = Clone(0.3, 0.0, drug_sensitivity={"doxorubicin": 0.2})
+@pytest.mark.parametrize(
+    "name, sensitivity", [("paclitaxel", 0.2), ("doxorubicin", 8.0), ("temozolomide", 2.0)]
+)
+def test_a_drug_dose_kills_by_its_exposure(name, sensitivity):
+    """One compartment, two, and absorbed: log kill is the sensitivity times a sum of integrals."""
+    drug = get_drug(name)
+    dose = DrugDose(2.0, name, 2 * 1.9 * drug.reference_dose_mg_m2)
+    clone = Clone(0.3, 0.0, drug_sensitivity={name: sensitivity})
     solution = solve(
         uniform(0.5), [clone], [0, 2, 4], schedule=Schedule(drug_doses=(dose,)), body_surface_m2=1.9
     )
-    k = drug.elimination_rate_per_day
-    exact = 0.5 * np.exp(-0.2 * 2 * (1 - np.exp(-2 * k)) / k)
+    phases, absorption = drug.kinetics.phases, drug.kinetics.absorption_rate_per_day
+    passed = [(1 - np.exp(-2 * k)) / k for _, k in phases]
+    if absorption is not None:
+        depot = (1 - np.exp(-2 * absorption)) / absorption
+        passed = [
+            absorption / (absorption - k) * (p - depot)
+            for (_, k), p in zip(phases, passed, strict=True)
+        ]
+    exposure = sum(w * p for (w, _), p in zip(phases, passed, strict=True))
+    exact = 0.5 * np.exp(-sensitivity * 2 * exposure)
     np.testing.assert_allclose(solution.viable[:, 0, 0, 0, 0], [0.5, 0.5, exact], rtol=1e-5)
 
 
@@ -127,7 +139,9 @@ def test_two_treated_clones_agree_with_another_integrator():
             if time >= dose.time_days:
                 drug = get_drug(dose.drug)
                 level = dose.dose_mg / 1.9 / drug.reference_dose_mg_m2
-                level *= np.exp(-drug.elimination_rate_per_day * (time - dose.time_days))
+                level *= sum(
+                    w * np.exp(-k * (time - dose.time_days)) for w, k in drug.kinetics.phases
+                )
                 kill += [level * clone.drug_sensitivity.get(dose.drug, 0.0) for clone in clones]
         free = 1 - a - b
         return [

@@ -215,10 +215,10 @@ def test_a_course_at_the_default_step_agrees_with_the_adaptive_reference():
 def test_the_error_of_a_treated_course_falls_with_the_square_of_the_step():
     schedule = Schedule(
         (Fraction(8.0, 2.0), Fraction(16.0, 2.0)),
-        (DrugDose(8.0, "pembrolizumab", 200.0), DrugDose(16.0, "doxorubicin", 100.0)),
+        (DrugDose(8.0, "pembrolizumab", 200.0), DrugDose(16.0, "paclitaxel", 233.0)),
     )
     # So slow that no step is sub-stepped: sub-steps would make the longest steps too good.
-    params = {"diffusivity": 0.02, "proliferation_rate": 0.1}
+    params = {"diffusivity": 0.02, "proliferation_rate": 0.1, "sensitivity_paclitaxel": 0.1}
 
     def course(step):
         viable, dead = solve_in_double(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from twin.errors import TwinError
-from twin.treatments.chemotherapy import DRUGS, get_drug
 from twin.treatments.radiotherapy import survival_fraction
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
 from twin.treatments.surgery import distance_mm
@@ -56,15 +55,6 @@ def test_shifting_moves_every_event():
 def test_impossible_treatments_are_refused(make, message):
     with pytest.raises(TwinError, match=message):
         make()
-
-
-@pytest.mark.parametrize("name", DRUGS)
-def test_a_half_life_halves_and_the_exposure_is_its_integral(name):
-    drug = get_drug(name)
-    assert np.exp(-drug.elimination_rate_per_day * drug.half_life_days) == pytest.approx(0.5)
-    times = np.linspace(0.0, 60 * drug.half_life_days, 200_001)
-    area = np.trapezoid(np.exp(-drug.elimination_rate_per_day * times), times)
-    assert drug.exposure_per_dose_days == pytest.approx(area, rel=1e-6)
 
 
 def test_survival_follows_the_linear_quadratic_law():
