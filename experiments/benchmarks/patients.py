@@ -110,7 +110,8 @@ def patient(case: Case, *, treated: bool = True) -> Patient:
 
 def posterior(case: Case) -> Posterior:
     """A posterior around the truth, decided on day 0, so that plans hold all treatment."""
-    setting = make_setting(patient(case, treated=False), FisherKPP(), priors=PRIORS)
+    of_no_drug = {name: p for name, p in PRIORS.items() if not name.startswith("enhancement_")}
+    setting = make_setting(patient(case, treated=False), FisherKPP(), priors=of_no_drug)
     scores = setting.table.scores_of({n: v for n, v in TRUTH.items() if n in setting.table})
     names = setting.table.free
     return Posterior(

@@ -24,7 +24,7 @@ PARAMS = {
     "proliferation_rate": 0.03,
     "radiosensitivity_alpha": 0.06,
     "alpha_beta_ratio": 8.0,
-    "sensitivity_doxorubicin": 0.15,
+    "sensitivity_doxorubicin": 17.5,
     "clearance_half_life": 20.0,
 }
 SCHEDULE = Schedule(

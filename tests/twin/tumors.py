@@ -22,7 +22,7 @@ PARAMS = {
     "alpha_beta_ratio": 10.0,
     "clearance_half_life": 30.0,
     "sensitivity_temozolomide": 0.4,
-    "sensitivity_doxorubicin": 0.1,
+    "sensitivity_doxorubicin": 9.1,
     "sensitivity_pembrolizumab": 0.005,
     "enhancement_temozolomide": 0.0,
     "repair_half_time": 1e-3,

@@ -157,8 +157,8 @@ def test_a_scenario_is_the_simulation_of_its_schedule_under_its_draw(
 
 def test_drug_given_before_the_decision_still_acts_after_it():
     """A dose six hours before: the sweep is the uninterrupted course, not one that forgot it."""
-    given = Schedule((), (DrugDose(DECISION_DAY - 0.25, "doxorubicin", 142.5),))
-    priors = {"sensitivity_doxorubicin": Fixed(0.4), "proliferation_rate": Fixed(0.01)}
+    given = Schedule((), (DrugDose(DECISION_DAY - 0.25, "paclitaxel", 332.5),))
+    priors = {"sensitivity_paclitaxel": Fixed(0.63), "proliferation_rate": Fixed(0.01)}
     posterior = prior_posterior(tiny_patient(given), priors)
     parameters = posterior.sample(3, 0)
     swept = sweep(posterior, plan_set(Plan("nothing", Schedule())), draws=3)
