@@ -53,11 +53,10 @@ class Trajectory:
 
     def state(self, index: int) -> State:
         """The whole state at a recorded time: pass it as `initial` to go on from there."""
-        flat = (-1,)
         return State(
-            self.cells[index].reshape(len(self.cells[index]), -1),  # type: ignore[arg-type]
-            self.dead[index].reshape(flat),  # type: ignore[arg-type]
-            {n: f[index].reshape(*f[index].shape[:-3], -1) for n, f in self.fields.items()},  # type: ignore[misc]
+            tuple(cells.reshape(-1) for cells in self.cells[index]),
+            self.dead[index].reshape(-1),
+            {n: f[index].reshape(*f[index].shape[:-3], -1) for n, f in self.fields.items()},
         )
 
     @property
@@ -159,7 +158,7 @@ def simulate(
     volumes = jax.tree.map(domain.volume, states)
     return Trajectory(
         np.asarray(times_days, float),
-        volumes.cells,
+        np.stack(volumes.cells, axis=1),
         volumes.dead,
         volumes.fields,
         status,
@@ -201,7 +200,7 @@ def status_of(states: State, slack: float = 1e-3) -> int:
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states)):
         return NOT_FINITE
     viable = np.asarray(states.viable)
-    if viable.size and (states.cells.min() < -slack or viable.max() > 1.0 + slack):
+    if viable.size and (min(c.min() for c in states.cells) < -slack or viable.max() > 1.0 + slack):
         return OUT_OF_BOUNDS
     return OK
 

@@ -178,7 +178,7 @@ def test_status_tells_what_is_wrong():
     good = np.full((1, 3), 0.5)
 
     def status(viable, dead, other=good):
-        return status_of(State(viable[:, None], dead, {"other": other}))
+        return status_of(State((viable,), dead, {"other": other}))
 
     assert status(good, good) == 0
     assert status(good * np.nan, good) == 1 and status(good, good * np.inf) == 1

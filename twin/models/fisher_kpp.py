@@ -52,7 +52,7 @@ class LogisticEquations(Equations):
     def react(self, state: State, table: Growth, half: int) -> State:
         """Exact logistic growth under drugs."""
         viable, killed = grow(state.cells[0], table, self.classes)
-        return State(viable[None], state.dead + killed, state.fields)
+        return State((viable,), state.dead + killed, state.fields)
 
     @property
     def capacity_field(self) -> Array:

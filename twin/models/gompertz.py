@@ -57,7 +57,7 @@ class GompertzEquations(LogisticEquations):
         grown = capacity * gompertz_flow(early / capacity, exponent, self.log_range)
         late = jnp.exp(-table.kill.late) * grown
         killed = (state.cells[0] - early) + (grown - late)
-        return State(late[None], state.dead + killed, state.fields)
+        return State((late,), state.dead + killed, state.fields)
 
 
 def gompertz_flow(u: Float[Array, " n"], exponent: Array, log_range: Array) -> Float[Array, " n"]:

@@ -42,7 +42,7 @@ class Equations(eqx.Module):
 
     def start(self, viable: Float[Array, " n"]) -> State:
         """The state of a tumor of which only the viable cells are known."""
-        return State(viable[None], jnp.zeros_like(viable))
+        return State((viable,), jnp.zeros_like(viable))
 
     @abstractmethod
     def tables(self, forcing: Forcing) -> Any:
@@ -68,7 +68,9 @@ class Equations(eqx.Module):
         """The fractions at the start of a step."""
         survival = self.radiation.survival(dose)
         killed = (1.0 - survival) * state.viable
-        return State(survival * state.cells, state.dead + killed, state.fields)
+        return State(
+            tuple(survival * cells for cells in state.cells), state.dead + killed, state.fields
+        )
 
     def resect(self, state: State, kept: Float[Array, " n"]) -> State:
         """Surgery: `kept` is 0 where everything was taken out, else 1."""

@@ -28,11 +28,13 @@ class Growth(eqx.Module):
         exponent: (M, 2, K) G, growth exponent of each tissue class.
         crowding: (M, 2, K) I over the capacity θ of the class.
         log_kill: (M, 2) K.
+        delay: (M, 2) ∫ (s/h) κ exp(−K) ds: the cells killed, weighted by when.
     """
 
     exponent: Float[Array, "*steps k"]
     crowding: Float[Array, "*steps k"]
     log_kill: Float[Array, "*steps"]
+    delay: Float[Array, "*steps"]
 
 
 def growth_days(
@@ -67,7 +69,9 @@ def logistic_growth(
     weights = jnp.asarray(WEIGHTS, exponent.dtype)[:, None]
     within = jnp.exp(exponent[:, :, None, :] * nodes - kill[:, :, :-1, None])
     crowding = exponent * (weights * within).sum(axis=2)
-    return Growth(exponent, crowding / capacity, kill[:, :, -1])
+    total = kill[:, :, -1]
+    delay = jnp.exp(-total) * (jnp.expm1(total[:, :, None] - kill[:, :, :-1]) @ weights[:, 0])
+    return Growth(exponent, crowding / capacity, total, delay)
 
 
 class Kill(eqx.Module):
@@ -102,19 +106,19 @@ def kill_around_growth(forcing: Forcing, sensitivities: Float[Array, "*kinds dru
 def logistic_flow(
     u: Float[Array, " n"], exponent: Array, room: Array | float = 1.0
 ) -> Float[Array, " n"]:
-    """Exact solution of u' = g u (room − u) over a unit of time, for a growth exponent g.
+    """Solution of u' = g u (room − u) over a unit of time, for a growth exponent g.
 
-    `room` is the capacity that others leave; u never exceeds it.
+    With x = g room it is u exp(x) / (1 + g u (exp(x) − 1) / x). The diagonal Padé approximant
+    exp(x) = N(x) / N(−x) of degree 4, whose denominator has no real root, makes one division of it:
+    u N(x) / (N(−x) + g u (1 + x²/42)), within 1e-9 of the exact one for x up to 1/2, for every x
+    positive, increasing in u, and exactly `room` at u = room. An exponential a voxel would take
+    several times longer than the diffusion.
     """
     x = exponent * room
-    return u * jnp.exp(x) / (1.0 + exponent * u * _relative_growth(x))
-
-
-def _relative_growth(x: Array) -> Array:
-    """(exp(x) − 1) / x, and 1 at 0."""
-    small = jnp.abs(x) < 1e-4
-    safe = jnp.where(small, 1.0, x)
-    return jnp.where(small, 1.0 + 0.5 * x, jnp.expm1(safe) / safe)
+    square = x * x
+    even = 1.0 + square * (3.0 / 28.0 + square / 1680.0)
+    odd = x * (0.5 + square / 84.0)
+    return u * (even + odd) / (even - odd + exponent * u * (1.0 + square / 42.0))
 
 
 def by_class(values: Float[Array, " k"], classes: Float[Array, "k n"]) -> Array:
@@ -128,7 +132,7 @@ def grow(u: Float[Array, " n"], table: Growth, classes: Float[Array, "k n"]) -> 
     """(N,) cells after half a step, and how many a drug killed in it."""
     growth, crowding = jnp.exp(table.exponent), table.crowding
     spared = by_class(growth, classes) * u / (1.0 + by_class(crowding, classes) * u)
-    killed = -0.5 * jnp.expm1(-table.log_kill) * (u + spared)
+    killed = -jnp.expm1(-table.log_kill) * u + table.delay * (spared - u)
     return jnp.exp(-table.log_kill) * spared, killed
 
 

@@ -56,8 +56,8 @@ class TwoCloneEquations(LogisticEquations):
 
     def start(self, viable: Float[Array, " n"]) -> State:
         """Both clones mixed evenly."""
-        shares = jnp.stack([1.0 - self.resistant_share, self.resistant_share])
-        return State(shares[:, None] * viable, jnp.zeros_like(viable))
+        resistant = self.resistant_share * viable
+        return State((viable - resistant, resistant), jnp.zeros_like(viable))
 
     def tables(self, forcing: Forcing) -> TwoCloneTable:
         """Days of growth and log kills of both clones."""
@@ -68,26 +68,26 @@ class TwoCloneEquations(LogisticEquations):
 
     def react(self, state: State, table: TwoCloneTable, half: int) -> State:
         """Kill, growth of one clone after the other in the room that the other leaves, kill."""
-        early = jnp.exp(-table.kill.early)[:, None] * state.cells
+        early = [u * jnp.exp(-kill) for u, kill in zip(state.cells, table.kill.early, strict=True)]
         exponent = table.days * self.growth_field
         capacity = self.capacity_field
-        sensitive, resistant = early / capacity
+        sensitive, resistant = (u / capacity for u in early)
         for clone in ("sensitive", "resistant") if half == 0 else ("resistant", "sensitive"):
             if clone == "sensitive":
                 sensitive = logistic_flow(sensitive, exponent, 1.0 - resistant)
             else:
                 slower = exponent * self.growth_ratio
                 resistant = logistic_flow(resistant, slower, 1.0 - sensitive)
-        grown = jnp.stack([sensitive, resistant]) * capacity
-        late = jnp.exp(-table.kill.late)[:, None] * grown
-        killed = (state.cells - early).sum(0) + (grown - late).sum(0)
+        grown = sensitive * capacity, resistant * capacity
+        late = tuple(u * jnp.exp(-kill) for u, kill in zip(grown, table.kill.late, strict=True))
+        killed = (state.viable - sum(early)) + (sum(grown) - sum(late))
         return State(late, state.dead + killed, state.fields)
 
     def irradiate(self, state: State, dose: Dose) -> State:
         """Each clone by its own radiosensitivity."""
         parts = (self.radiation.survival(dose), self.resistant_radiation.survival(dose))
-        cells = jnp.stack([s * u for s, u in zip(parts, state.cells, strict=True)])
-        return State(cells, state.dead + (state.cells - cells).sum(0), state.fields)
+        cells = tuple(s * u for s, u in zip(parts, state.cells, strict=True))
+        return State(cells, state.dead + (state.viable - sum(cells)), state.fields)
 
 
 class TwoClones(FisherKPP):

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from twin.operators import fluxes
@@ -21,17 +20,17 @@ MAX_SUBSTEPS = 10_000
 
 
 def diffuse(
-    cells: Float[Array | np.ndarray, "c n"],
+    cells: tuple[Float[Array, " n"], ...],
     operator: Conductances,
     dt_days: Array,
     loop: Callable[[Any, Any, Callable[[Any, Any], Any], Any], Any] = jax.lax.fori_loop,
-) -> Float[Array, "c n"]:
+) -> tuple[Float[Array, " n"], ...]:
     """Diffuse every compartment by the same operator over `dt_days`."""
     rate = jax.lax.stop_gradient(operator.rate)
     wanted = jnp.minimum(jnp.ceil(dt_days * rate / LARGEST_STEP - 1e-4), MAX_SUBSTEPS)
     count = jnp.maximum(1, wanted.astype(jnp.int32))
 
-    def substep(_: Any, u: Array) -> Array:
-        return jnp.stack([fluxes.diffuse(row, operator, dt_days / count) for row in u])
+    def substep(_: Any, fields: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(fluxes.diffuse(u, operator, dt_days / count) for u in fields)
 
-    return loop(0, count, substep, jnp.asarray(cells))
+    return loop(0, count, substep, cells)

@@ -33,7 +33,9 @@ def test_the_table_names_all_that_the_rates_need(site):
     tissues = {"muscle": np.zeros(SHAPE), "fat": np.full(SHAPE, 0.25)}
     domain = make_domain(box(), SPACING, tissues)
     drugs = ("doxorubicin", "paclitaxel")
-    equations = MODEL.equations(MODEL.table(site, drugs, domain.tissues).values_at({}), domain, drugs)
+    equations = MODEL.equations(
+        MODEL.table(site, drugs, domain.tissues).values_at({}), domain, drugs
+    )
     assert equations.sensitivities.shape == (2,)
     assert equations.growth.shape == (2,)
 
@@ -41,12 +43,20 @@ def test_the_table_names_all_that_the_rates_need(site):
 def test_rates_follow_the_parameters_and_the_tissue():
     tissues = {"muscle": np.zeros(SHAPE), "fat": np.full(SHAPE, 0.25)}
     domain = make_domain(box(), (1.0, 1.0, 1.0), tissues)
-    params = PARAMS | {"diffusivity_ratio_fat": 3.0, "growth_ratio_fat": 0.5, "capacity_ratio_fat": 0.8}
-    equations = MODEL.equations({k: jnp.asarray(v) for k, v in params.items()}, domain, ("doxorubicin",))
+    params = PARAMS | {
+        "diffusivity_ratio_fat": 3.0,
+        "growth_ratio_fat": 0.5,
+        "capacity_ratio_fat": 0.8,
+    }
+    equations = MODEL.equations(
+        {k: jnp.asarray(v) for k, v in params.items()}, domain, ("doxorubicin",)
+    )
     mixed = 0.15 * (0.75 + 0.25 * 3.0)
     assert float(equations.operator.rate) == pytest.approx(6 * mixed, rel=1e-6)
     np.testing.assert_allclose(equations.growth, [0.06, 0.03], rtol=1e-6)
     np.testing.assert_allclose(equations.capacity, [1.0, 0.8], rtol=1e-6)
     assert float(equations.radiation.alpha) == pytest.approx(0.05)
     assert float(equations.clearance) == pytest.approx(np.log(2) / 30.0)
-    np.testing.assert_allclose(equations.sensitivities, [0.1], rtol=1e-6)
+    np.testing.assert_allclose(
+        equations.sensitivities, [PARAMS["sensitivity_doxorubicin"]], rtol=1e-6
+    )

@@ -226,9 +226,9 @@ def test_the_error_of_a_treated_course_falls_with_the_square_of_the_step():
         )
         return viable[0], dead[0]
 
-    finest = course(1 / 8)
+    finest = course(1 / 16)
     for part, name in enumerate(("viable", "dead")):
-        errors = [np.abs(course(step)[part] - finest[part]).max() for step in (4.0, 2.0, 1.0)]
+        errors = [np.abs(course(step)[part] - finest[part]).max() for step in (2.0, 1.0, 0.5)]
         orders = np.log2(np.array(errors[:-1]) / errors[1:])
         print(f"order in time of the {name} cells: {orders.round(2)}")
         assert orders.min() >= 1.9
