@@ -151,6 +151,8 @@ class Parameter:
         description: one line.
         citation: source of the prior (DOI where there is one).
         provenance: kind of evidence behind the prior.
+        needs: what must have been given before data can depend on it, "radiotherapy", "several fractions
+            a day", "treatment", "drug NAME" or "radiotherapy with NAME"; "" for nothing.
     """
 
     name: str
@@ -159,6 +161,7 @@ class Parameter:
     description: str
     citation: str
     provenance: Provenance
+    needs: str = ""
 
     @property
     def fixed(self) -> bool:

@@ -106,7 +106,7 @@ def _posterior(setting: Setting, problem: Problem, result: Fit) -> Posterior:
 
 
 def _warnings(setting: Setting, posterior: Posterior) -> list[str]:
-    found = []
+    found = list(setting.model.fallbacks(setting.domain))
     if not posterior.converged:
         found.append("The fit did not converge: do not rely on its intervals.")
     point = posterior.point

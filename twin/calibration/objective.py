@@ -8,6 +8,7 @@ compiled program.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import equinox as eqx
 import jax
@@ -22,7 +23,8 @@ from twin.observation.initial_state import InitialState
 from twin.observation.segmentation import drawn_probability
 from twin.parameters import ParameterTable
 from twin.simulation import trajectory
-from twin.treatments.forcing import Forcing
+from twin.treatments.forcing import CONCURRENT_DAYS, Forcing
+from twin.treatments.schedule import Schedule
 from twin.treatments.surgery import distance_mm
 
 BAND_MM = 10.0
@@ -77,15 +79,11 @@ def active_names(setting: Setting) -> tuple[str, ...]:
     """Free parameters that the fitted visits can depend on.
 
     Radiosensitivity is left out without a fraction before the last fitted visit, a drug's
-    sensitivity without a dose, clearance without any treatment: their posterior is their prior.
+    sensitivity without a dose, clearance without any treatment (`Parameter.needs`): their posterior
+    is their prior.
     """
-    seen = setting.patient.treatments.before(setting.decision_day)
-    idle = set()
-    if not seen.fractions:
-        idle |= {"radiosensitivity_alpha", "alpha_beta_ratio"}
-    if not (seen.fractions or seen.drug_doses):
-        idle |= {"clearance_half_life"}
-    idle |= {f"sensitivity_{d}" for d in setting.drugs() if d not in seen.drugs}
+    given = _given(setting.patient.treatments.before(setting.decision_day))
+    idle = {name for name, p in setting.table.items() if p.needs and p.needs not in given}
     idle |= {
         name
         for name in setting.table
@@ -93,6 +91,22 @@ def active_names(setting: Setting) -> tuple[str, ...]:
         and name.removeprefix("visibility_threshold_") not in setting.labels
     }
     return tuple(name for name in setting.table.free if name not in idle)
+
+
+def _given(seen: Schedule) -> set[str]:
+    """What parameters can need (`Parameter.needs`) that was given."""
+    given = {f"drug {dose.drug}" for dose in seen.drug_doses}
+    if seen.fractions or seen.drug_doses:
+        given.add("treatment")
+    days = [fraction.time_days for fraction in seen.fractions]
+    if days:
+        given.add("radiotherapy")
+    if any(later - earlier < 1.0 for earlier, later in pairwise(days)):
+        given.add("several fractions a day")
+    for dose in seen.drug_doses:
+        if any(0.0 <= day - dose.time_days < CONCURRENT_DAYS for day in days):
+            given.add(f"radiotherapy with {dose.drug}")
+    return given
 
 
 def make_problem(setting: Setting) -> Problem:

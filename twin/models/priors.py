@@ -78,6 +78,7 @@ def growth_priors(site: str) -> list[Parameter]:
             "time in which half of the killed cells vanish from view",
             "assumed: 2 to 12 weeks",
             "assumed",
+            needs="treatment",
         ),
     ]
 
@@ -93,6 +94,7 @@ def radiotherapy_priors(site: str) -> list[Parameter]:
             "linear coefficient of the log kill of a fraction",
             alpha_source,
             alpha_kind,
+            needs="radiotherapy",
         ),
         Parameter(
             "alpha_beta_ratio",
@@ -101,6 +103,7 @@ def radiotherapy_priors(site: str) -> list[Parameter]:
             "dose at which linear and quadratic kill are equal",
             ratio_source,
             ratio_kind,
+            needs="radiotherapy",
         ),
         Parameter(
             "repair_half_time",
@@ -109,6 +112,7 @@ def radiotherapy_priors(site: str) -> list[Parameter]:
             "half-time of the repair of sublethal damage between fractions",
             "assumed: 0.5 to 4 h",
             "assumed",
+            needs="several fractions a day",
         ),
         Parameter(
             "linear_onset_dose",
@@ -152,6 +156,7 @@ def drug_priors(drugs: tuple[str, ...]) -> list[Parameter]:
                 f"prior assumed (log cell kill per dose about {drug.log_kill_median:g}); kinetics: "
                 + drug.citation,
                 "assumed",
+                needs=f"drug {name}",
             )
         )
         if drug.radiosensitizer is not None:
@@ -164,6 +169,7 @@ def drug_priors(drugs: tuple[str, ...]) -> list[Parameter]:
                     " day before the fraction",
                     "assumed",
                     "assumed",
+                    needs=f"radiotherapy with {name}",
                 )
             )
     return rows

@@ -121,6 +121,7 @@ class TwoClones(FisherKPP):
                 "radiosensitivity of resistant cells over that of sensitive ones",
                 "assumed",
                 "assumed",
+                needs="radiotherapy",
             ),
         ]
         rows += [
@@ -131,6 +132,7 @@ class TwoClones(FisherKPP):
                 f"sensitivity of resistant cells to {drug} over that of sensitive ones",
                 "assumed",
                 "assumed",
+                needs=f"drug {drug}",
             )
             for drug in drugs
         ]

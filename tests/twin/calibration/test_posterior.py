@@ -110,7 +110,7 @@ def test_a_drug_not_yet_given_joins_at_its_prior_and_changes_nothing_else():
     posterior = _posterior()
     more = FisherKPP().table("glioma", ("temozolomide",), ("tissue",))
     longer = posterior.extended(more)
-    assert longer.names == (*NAMES, "sensitivity_temozolomide")
+    assert longer.names == (*NAMES, "sensitivity_temozolomide", "enhancement_temozolomide")
     assert longer.contraction[-1] == 0.0
     assert longer.interval("sensitivity_temozolomide") == pytest.approx(
         more["sensitivity_temozolomide"].interval(0.9), rel=1e-6
