@@ -40,6 +40,10 @@ class Conductances(eqx.Module):
     rate: Float[Array, ""]
     shape: tuple[int, int, int] = eqx.field(static=True)
 
+    def apply_unscaled(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
+        """The divergence of a flat field at a scale of 1."""
+        return _unscaled(u, self)
+
 
 def conductances(
     diffusivity: Float[Array, " n"],
