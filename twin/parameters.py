@@ -151,8 +151,8 @@ class Parameter:
         description: one line.
         citation: source of the prior (DOI where there is one).
         provenance: kind of evidence behind the prior.
-        needs: what must have been given before data can depend on it, "radiotherapy", "several fractions
-            a day", "treatment", "drug NAME" or "radiotherapy with NAME"; "" for nothing.
+        needs: what must be there before data can depend on it: "radiotherapy", "several fractions a
+            day", "treatment", "drug NAME", "radiotherapy with NAME" or "tensor"; "" for nothing.
     """
 
     name: str

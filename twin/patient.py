@@ -61,6 +61,8 @@ class Patient:
         organs: organs at risk.
         body_surface_m2: body surface, m².
         simulated_note: what of this patient is simulated; printed everywhere.
+        tensor: (6, x, y, z) diffusion tensor xx, yy, zz, xy, xz, yz along the axes of the grid, in
+            any unit, for models that follow fibers; None where there is none.
         provenance: relative file -> SHA-256, and decisions taken while reading.
 
     Raises:
@@ -77,6 +79,7 @@ class Patient:
     organs: tuple[Organ, ...] = ()
     body_surface_m2: float = 1.8
     simulated_note: str = ""
+    tensor: np.ndarray | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,6 +98,9 @@ class Patient:
         _check_shape(self.tissue, self.grid, "tissue")
         for name, fraction in self.tissues.items():
             _check_shape(fraction, self.grid, f"tissues.{name}")
+        if self.tensor is not None:
+            for component in self.tensor:
+                _check_shape(component, self.grid, "tensor")
         for visit in visits:
             for label, mask in visit.masks.items():
                 _check_shape(mask, self.grid, f"visit {visit.name}, mask {label}")
@@ -257,6 +263,9 @@ def _mapped(
             for name, old in patient.tissues.items()
         },
         visits=visits,
+        tensor=None
+        if patient.tensor is None
+        else np.stack([fraction(component) for component in patient.tensor]),
     )
 
 

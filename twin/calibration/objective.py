@@ -83,6 +83,8 @@ def active_names(setting: Setting) -> tuple[str, ...]:
     is their prior.
     """
     given = _given(setting.patient.treatments.before(setting.decision_day))
+    if setting.patient.tensor is not None:
+        given.add("tensor")
     idle = {name for name, p in setting.table.items() if p.needs and p.needs not in given}
     idle |= {
         name

@@ -1,5 +1,6 @@
 """Tumor models: one equation per file."""
 
+from twin.models.anisotropic import Anisotropic
 from twin.models.fisher_kpp import FisherKPP
 from twin.models.gompertz import Gompertz
 from twin.models.model import Equations, TumorModel
@@ -9,8 +10,18 @@ from twin.models.two_clones import TwoClones
 MODELS: dict[str, type[TumorModel]] = {
     "fisher-kpp": FisherKPP,
     "gompertz": Gompertz,
+    "anisotropic": Anisotropic,
     "two-clones": TwoClones,
 }
 """Models by the name that the command line knows them by."""
 
-__all__ = ["MODELS", "Equations", "FisherKPP", "Gompertz", "State", "TumorModel", "TwoClones"]
+__all__ = [
+    "MODELS",
+    "Anisotropic",
+    "Equations",
+    "FisherKPP",
+    "Gompertz",
+    "State",
+    "TumorModel",
+    "TwoClones",
+]

@@ -21,6 +21,7 @@ from twin.models.model import Equations, Params, TumorModel, clearance_of, radia
 from twin.models.priors import drug_priors, growth_priors, radiotherapy_priors, tissue_priors
 from twin.models.reaction import Growth, by_class, grow, logistic_growth, stacked
 from twin.models.state import State
+from twin.operators.diffusion import DiffusionOperator
 from twin.operators.fluxes import Conductances, conductances
 from twin.parameters import ParameterTable
 from twin.treatments.forcing import Forcing
@@ -89,10 +90,14 @@ class FisherKPP(TumorModel):
         """Equations at natural parameter values (see `TumorModel.equations`)."""
         return LogisticEquations(**self.common(params, domain, drugs))
 
+    def spread(self, params: Params, domain: Domain) -> DiffusionOperator:
+        """How cells spread: alike in all directions, by the tissue."""
+        return isotropic(params, domain)
+
     def common(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> dict:
         """What the equations of this model and of those built on it share."""
         return {
-            "operator": isotropic(params, domain),
+            "operator": self.spread(params, domain),
             "radiation": radiation_of(params, drugs),
             "clearance": clearance_of(params),
             "growth": params["proliferation_rate"] * by_tissue(params, domain, "growth_ratio"),

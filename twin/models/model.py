@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from twin.domain import Domain
 from twin.models.radiation import Dose, Radiation
 from twin.models.state import Loop, State
-from twin.operators.fluxes import Conductances
+from twin.operators.diffusion import DiffusionOperator
 from twin.operators.transport import diffuse
 from twin.parameters import ParameterTable
 from twin.treatments.forcing import Forcing
@@ -36,7 +36,7 @@ class Equations(eqx.Module):
         clearance: rate at which dead cells vanish from view, 1/day.
     """
 
-    operator: Conductances
+    operator: DiffusionOperator
     radiation: Radiation
     clearance: Float[Array, ""]
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from twin.operators import fluxes
-from twin.operators.fluxes import Conductances
+from twin.operators import diffusion
+from twin.operators.diffusion import DiffusionOperator
 
 LARGEST_STEP = 0.65
 """Diffusion sub-step times the rate at which a lone voxel empties. Positive up to 1; from here down
@@ -21,7 +21,7 @@ MAX_SUBSTEPS = 10_000
 
 def diffuse(
     cells: tuple[Float[Array, " n"], ...],
-    operator: Conductances,
+    operator: DiffusionOperator,
     dt_days: Array,
     loop: Callable[[Any, Any, Callable[[Any, Any], Any], Any], Any] = jax.lax.fori_loop,
 ) -> tuple[Float[Array, " n"], ...]:
@@ -31,6 +31,6 @@ def diffuse(
     count = jnp.maximum(1, wanted.astype(jnp.int32))
 
     def substep(_: Any, fields: tuple[Array, ...]) -> tuple[Array, ...]:
-        return tuple(fluxes.diffuse(u, operator, dt_days / count) for u in fields)
+        return tuple(diffusion.diffuse(u, operator, dt_days / count) for u in fields)
 
     return loop(0, count, substep, cells)
