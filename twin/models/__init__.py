@@ -3,6 +3,7 @@
 from twin.models.anisotropic import Anisotropic
 from twin.models.fisher_kpp import FisherKPP
 from twin.models.gompertz import Gompertz
+from twin.models.immune import Immune
 from twin.models.model import Equations, TumorModel
 from twin.models.state import State
 from twin.models.two_clones import TwoClones
@@ -12,6 +13,7 @@ MODELS: dict[str, type[TumorModel]] = {
     "gompertz": Gompertz,
     "anisotropic": Anisotropic,
     "two-clones": TwoClones,
+    "immune": Immune,
 }
 """Models by the name that the command line knows them by."""
 
@@ -21,6 +23,7 @@ __all__ = [
     "Equations",
     "FisherKPP",
     "Gompertz",
+    "Immune",
     "State",
     "TumorModel",
     "TwoClones",
