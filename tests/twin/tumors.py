@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin.domain import Domain, make_domain
-from twin.models import FisherKPP
+from twin.models import FisherKPP, State, TumorModel
 from twin.simulation import Trajectory, simulate, trajectory
 from twin.treatments.forcing import compile_forcing
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
@@ -65,13 +65,14 @@ def run(
     times: Sequence[float],
     schedule: Schedule | None = None,
     *,
+    model: TumorModel = MODEL,
     params: Mapping[str, float] | None = None,
     domain: Domain | None = None,
     **keywords,
 ) -> Trajectory:
     """`simulate` in float32, with the parameters above where none are given."""
     return simulate(
-        MODEL,
+        model,
         {**PARAMS, **(params or {})},
         domain or make_domain(box(initial.shape), SPACING),
         schedule or Schedule(),
@@ -92,9 +93,22 @@ def in_double(tree):
     return jax.tree.map(double, tree)
 
 
-def solve_in_double(initial, times, schedule=None, *, params=None, domain=None, max_step_days=2.0):
-    """(viable, dead), each (T, x, y, z), of the fast solver in float64."""
-    schedule, domain = schedule or Schedule(), domain or make_domain(box(initial.shape), SPACING)
+def states_in_double(
+    initial,
+    times,
+    schedule=None,
+    *,
+    model=MODEL,
+    params=None,
+    domain=None,
+    max_step_days=2.0,
+    derivatives="forward",
+):
+    """States (T, N) of the fast solver in float64; `initial` is a density or a whole state.
+
+    Values of `params` may be traced, inside `jax.enable_x64(True)` of the caller's.
+    """
+    schedule, domain = schedule or Schedule(), domain or make_domain(box(), SPACING)
     forcing, rows = compile_forcing(
         schedule,
         start_days=0.0,
@@ -104,13 +118,21 @@ def solve_in_double(initial, times, schedule=None, *, params=None, domain=None, 
         max_step_days=max_step_days,
     )
     with jax.enable_x64(True):
-        flat = jnp.asarray(initial, jnp.float64).reshape(-1)
+        if not isinstance(initial, State):
+            initial = jnp.asarray(initial, jnp.float64).reshape(-1)
         found = trajectory(
-            MODEL,
+            model,
             in_double({**PARAMS, **(params or {})}),
             in_double(domain),
             in_double(forcing),
-            flat,
+            in_double(initial),
+            derivatives=derivatives,
         )
-        viable, dead = (np.asarray(part)[rows] for part in (found.viable, found.dead))
-    return domain.volume(viable), domain.volume(dead)
+        return jax.tree.map(lambda leaf: leaf[jnp.asarray(rows)], found)
+
+
+def solve_in_double(initial, times, schedule=None, *, domain=None, **keywords):
+    """(viable, dead), each (T, x, y, z), of the fast solver in float64."""
+    domain = domain or make_domain(box(initial.shape), SPACING)
+    found = states_in_double(initial, times, schedule, domain=domain, **keywords)
+    return domain.volume(found.viable), domain.volume(found.dead)
