@@ -1,0 +1,181 @@
+"""Our own models under the kit, through the front door `twin.simulate`.
+
+    simulator = TwinSimulator("FisherKPP")
+
+Densities become fractions of the capacity, a diffusivity field a mixture of a slow and a fast
+tissue, relative drug amounts milligrams of an investigational drug; arrays get the closed border
+that `make_domain` asks for. Repair is set to be complete between fractions, and kill to follow the
+linear-quadratic model at every dose, as the kit's equations say.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twin.testing.case import Case
+from twin.testing.protocol import NotApplicable
+
+if TYPE_CHECKING:
+    from twin.domain import Domain
+    from twin.simulation import Trajectory
+    from twin.treatments.schedule import Schedule
+
+PLAIN = {
+    "clearance_half_life": 30.0,
+    "repair_half_time": 1e-3,
+    "linear_onset_dose": 1e6,
+    "repopulation_factor": 0.0,
+}
+"""Parameters that take our treatments back to the kit's equations."""
+REFERENCE_MG_M2 = 100.0
+
+
+class TwinSimulator:
+    """One of our models as a simulator.
+
+    Args:
+        model: name of a class in `twin.models`.
+        parameters: values of the parameters that only this model has.
+        exempt: property name -> why this model, by its biology, does not have the relation.
+        name: for reports; by default the model's.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        parameters: Mapping[str, float] | None = None,
+        exempt: Mapping[str, str] | None = None,
+        name: str = "",
+    ) -> None:
+        self.model = model
+        self.parameters = dict(parameters or {})
+        self.exempt = dict(exempt or {})
+        self.name = name or f"oncotwin {model}"
+
+    @property
+    def version(self) -> str:
+        """Version of this package."""
+        return importlib.import_module("twin").__version__
+
+    def __call__(self, case: Case) -> np.ndarray:
+        """(T, x, y, z) viable cells of all compartments."""
+        return self.densities(self.trajectory(case), case)
+
+    def densities(self, trajectory: Trajectory, case: Case) -> np.ndarray:
+        """Viable cells on the case's grid, in the case's unit."""
+        return _unpadded(trajectory.viable) * case.carrying_capacity
+
+    def trajectory(self, case: Case, **changes: Any) -> Trajectory:
+        """The trajectory of a case; `changes` replace arguments of `twin.simulate`.
+
+        Raises:
+            TwinError: whatever `twin.simulate` and its arguments refuse.
+            ArithmeticError: the trajectory's status tells failure.
+        """
+        import twin
+        from twin.simulation import OK, STATUS
+
+        domain, spread = self.domain(case)
+        model = getattr(twin.models, self.model)()
+        if not case.carrying_capacity > 0.0:
+            raise twin.TwinError(
+                "a carrying capacity must be positive",
+                where="carrying_capacity",
+                got=f"{case.carrying_capacity:g}",
+            )
+        arguments: dict[str, Any] = {
+            "initial": np.pad(case.initial, 1) / case.carrying_capacity,
+            "start_days": case.start_days,
+            "body_surface_m2": 1.0,
+        }
+        if case.dt_days is not None:
+            arguments["max_step_days"] = case.dt_days
+        found = twin.simulate(
+            model,
+            {**self.values(case, model, domain), **spread},
+            domain,
+            self.schedule(case),
+            case.times_days,
+            **(arguments | changes),
+        )
+        if found.status != OK:
+            raise ArithmeticError(f"the simulation ended with the status {STATUS[found.status]!r}")
+        return found
+
+    def values(self, case: Case, model: Any, domain: Domain) -> dict[str, float]:
+        """Natural parameter values of a case, without the diffusivity."""
+        wanted = {
+            **PLAIN,
+            "proliferation_rate": case.proliferation_rate,
+            "radiosensitivity_alpha": case.alpha,
+            "alpha_beta_ratio": case.alpha_beta_ratio,
+            **{f"sensitivity_{n}": d.sensitivity_per_day for n, d in _named(case).items()},
+            **self.parameters,
+        }
+        table = model.table("generic", self.schedule(case).drugs, domain.tissues)
+        medians = {name: float(row.prior.transform(0.0)) for name, row in table.items()}
+        return {**medians, **{name: v for name, v in wanted.items() if name in table}}
+
+    def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
+        """The domain and the parameters of diffusion in it."""
+        from twin.domain import make_domain
+
+        mask = np.pad(np.asarray(case.mask, bool), 1)
+        if case.dimensions == 5:
+            raise NotApplicable("tensors")
+        if case.dimensions == 0:
+            return make_domain(mask, case.spacing_mm), {"diffusivity": float(case.diffusivity)}
+        field = np.pad(np.asarray(case.diffusivity, float), 1, mode="edge")
+        if field.shape != mask.shape:
+            raise ValueError(f"diffusivity: shape {case.shape} expected")
+        inside = field[mask]
+        slow, fast = float(inside.min()), float(inside.max())
+        if slow == fast:
+            return make_domain(mask, case.spacing_mm), {"diffusivity": slow}
+        share = np.where(mask, (fast - field) / (fast - slow), 0.0)
+        tissues = {"fast": 1.0 - share, "slow": np.clip(share, 0.0, 1.0)}
+        return make_domain(mask, case.spacing_mm, tissues), {
+            "diffusivity": fast,
+            "diffusivity_ratio_slow": slow / fast,
+            "growth_ratio_slow": 1.0,
+            "capacity_ratio_slow": 1.0,
+        }
+
+    def schedule(self, case: Case) -> Schedule:
+        """The treatments of a case; a dose of nothing is left out, as `DrugDose` asks."""
+        from twin.treatments.schedule import DrugDose, Fraction, Schedule
+
+        for name, drug in _named(case).items():
+            _make_known(name, drug.elimination_rate_per_day)
+        return Schedule(
+            tuple(Fraction(t, d) for t, d in case.fractions),
+            tuple(
+                DrugDose(t, name, amount * REFERENCE_MG_M2)
+                for name, drug in _named(case).items()
+                for t, amount in drug.doses
+                if amount != 0.0
+            ),
+        )
+
+
+def _named(case: Case) -> dict[str, Any]:
+    return {f"kit-{i}-{d.elimination_rate_per_day:g}": d for i, d in enumerate(case.drugs)}
+
+
+def _make_known(name: str, rate: float) -> None:
+    from twin.treatments.chemotherapy import Drug, add_drug
+    from twin.treatments.kinetics import Kinetics
+
+    citation = "none: a drug of the conformance kit"
+    add_drug(Drug(name, Kinetics(rate), REFERENCE_MG_M2, 0.1, 0.5, citation, "assumed"))
+
+
+def _unpadded(fields: np.ndarray) -> np.ndarray:
+    return fields[..., 1:-1, 1:-1, 1:-1]
+
+
+fisher_kpp = TwinSimulator("FisherKPP")
