@@ -11,6 +11,8 @@ from typing import Protocol, runtime_checkable
 import jax
 from jaxtyping import Array, Float
 
+from twin.operators.pairs import Pairs
+
 
 @runtime_checkable
 class DiffusionOperator(Protocol):
@@ -28,6 +30,11 @@ class DiffusionOperator(Protocol):
     @property
     def rate(self) -> Float[Array, ""]:
         """Largest sum of the weights of a voxel, 1/day; a step is positive while dt * rate <= 1."""
+        ...
+
+    @property
+    def pairs(self) -> Pairs:
+        """Weights by offset, at a scale of 1, for steps that limit single flows."""
         ...
 
     def apply_unscaled(self, u: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from twin.operators.pairs import AXES, Pairs
+
 
 def strides(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """Distance in a flat (x, y, z) array between neighbors along each axis."""
@@ -43,6 +45,12 @@ class Conductances(eqx.Module):
     def apply_unscaled(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
         """The divergence of a flat field at a scale of 1."""
         return _unscaled(u, self)
+
+    @property
+    def pairs(self) -> Pairs:
+        """Weights by offset, at a scale of 1."""
+        guard = strides(self.shape)[0]
+        return Pairs(self.faces[:, guard : self.faces.shape[1] - guard], AXES, self.shape)
 
 
 def conductances(

@@ -26,7 +26,8 @@ from jaxtyping import Array, Float
 
 from twin.errors import TwinError
 from twin.operators.fluxes import Conductances, strides
-from twin.operators.stencil import AXES, Offset, Stencil, sum_over_pairs, total_weights
+from twin.operators.pairs import AXES, Offset, Pairs, sum_over_pairs, total_weights
+from twin.operators.stencil import Stencil
 
 
 class Mixture(eqx.Module):
@@ -57,6 +58,12 @@ class Mixture(eqx.Module):
             self.offsets, self.shape, u, self.mixed, self.isotropic, self.tensor, self.share
         )
 
+    @property
+    def pairs(self) -> Pairs:
+        """Weights by offset, at a scale of 1; derivatives flow to the parts."""
+        weights = _mixed(self.isotropic, self.tensor, self.offsets, self.share)
+        return Pairs(weights, self.offsets, self.shape)
+
 
 def mix(isotropic: Conductances, tensor: Stencil, share: Float[Array, ""] | float) -> Mixture:
     """(1 − share) of the isotropic operator and share of the tensor's.
@@ -81,7 +88,7 @@ def mix(isotropic: Conductances, tensor: Stencil, share: Float[Array, ""] | floa
     count = isotropic.faces.shape[1] - 2 * guard
     faces = jax.lax.slice_in_dim(isotropic.faces, guard, guard + count, axis=1)
     share = jnp.asarray(share, faces.dtype)
-    mixed = jax.lax.stop_gradient(_mixed(faces, tensor, share))
+    mixed = jax.lax.stop_gradient(_mixed(faces, tensor.weights, tensor.offsets, share))
     total = total_weights(mixed, tensor.offsets, shape).max()
     return Mixture(
         faces,
@@ -96,14 +103,17 @@ def mix(isotropic: Conductances, tensor: Stencil, share: Float[Array, ""] | floa
 
 
 def _mixed(
-    faces: Float[Array, "3 n"], tensor: Stencil, share: Float[Array, ""]
+    faces: Float[Array, "3 n"],
+    tensor: Float[Array, "k m"],
+    offsets: tuple[Offset, ...],
+    share: Float[Array, ""],
 ) -> Float[Array, "k m"]:
-    guard = (tensor.weights.shape[1] - faces.shape[1]) // 2
+    guard = (tensor.shape[1] - faces.shape[1]) // 2
     rows = {axis: jnp.pad(face, guard) for axis, face in zip(AXES, faces, strict=True)}
     return jnp.stack(
         [
             share * row + (1.0 - share) * rows[offset] if offset in rows else share * row
-            for offset, row in zip(tensor.offsets, tensor.weights, strict=True)
+            for offset, row in zip(offsets, tensor, strict=True)
         ]
     )
 

@@ -20,22 +20,21 @@ faces is tight with 18 and 26 neighbors; 124 neighbors reach across a wall of on
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from twin.errors import TwinError
-from twin.operators.fluxes import strides
+from twin.operators.pairs import (
+    Offset,
+    Pairs,
+    guard_of,
+    shift_of,
+    sum_over_pairs,
+    total_weights,
+)
 from twin.operators.tensors import Clipping, decompose
-
-Offset = tuple[int, int, int]
-AXES: tuple[Offset, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 
 
 class Stencil(eqx.Module):
@@ -60,6 +59,11 @@ class Stencil(eqx.Module):
     def apply_unscaled(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
         """The divergence of a flat field at a scale of 1."""
         return sum_over_pairs(u, self.weights, self.offsets, self.shape)
+
+    @property
+    def pairs(self) -> Pairs:
+        """Weights by offset, at a scale of 1."""
+        return Pairs(self.weights, self.offsets, self.shape)
 
     def scaled(self, factor: Float[Array, ""] | float) -> Stencil:
         """The same stencil times a number that is not negative."""
@@ -109,10 +113,10 @@ def tensor_stencil(
         form = np.zeros(tissue.size)
         form[rows] = by_voxel
         np.divide(form, mean, out=form, where=mean > 0.0)
-        here, there = _open_pairs(mean > 0.0, _shift(offset, shape))
+        here, there = _open_pairs(mean > 0.0, shift_of(offset, shape))
         harmonic = 2.0 * mean[here] * mean[there] / (mean[here] + mean[there])
         row[here] = harmonic * 0.5 * (form[here] + form[there])
-    guard = _guard(found.offsets, shape)
+    guard = guard_of(found.offsets, shape)
     padded = jnp.asarray(np.pad(weights, ((0, 0), (guard, guard))), dtype)
     rate = total_weights(padded, found.offsets, shape).max()
     return Stencil(padded, jnp.ones((), dtype), rate, found.offsets, shape), found.clipping
@@ -123,101 +127,12 @@ def divergence(u: Float[Array, " n"], stencil: Stencil) -> Float[Array, " n"]:
     return stencil.scale * stencil.apply_unscaled(u)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def sum_over_pairs(
-    u: Float[Array, " n"],
-    weights: Float[Array, "k m"],
-    offsets: tuple[Offset, ...],
-    shape: tuple[int, int, int],
-) -> Float[Array, " n"]:
-    """Σ of weight times difference over both partners of every voxel.
-
-    Forward derivatives keep what no direction changes from being computed once per direction, and
-    reverse ones know that the operator is its own transpose; XLA finds neither.
-    """
-    return _sum(u, weights, offsets, shape)
-
-
-def _sum(
-    u: Float[Array, " n"],
-    weights: Float[Array, "k m"],
-    offsets: tuple[Offset, ...],
-    shape: tuple[int, int, int],
-) -> Float[Array, " n"]:
-    """One fused loop over the voxels between the first and the last that can be tissue.
-
-    No shift then leaves the array and u need not be padded (1.2 times faster than padding it). Each
-    difference is computed on both sides: writing fluxes to memory and differencing them took three
-    times as long, and weights of 16 bits gained nothing, since loads and not memory are the limit.
-    """
-    first = _shift((1, 1, 1), shape)
-    guard = _guard(offsets, shape)
-    u = jnp.pad(u, guard) if guard else u
-    start, stop = first + guard, u.shape[0] - first - guard
-
-    def shifted(array: Array, by: int) -> Array:
-        return jax.lax.slice_in_dim(array, start + by, stop + by)
-
-    here = shifted(u, 0)
-    result = jnp.zeros_like(here)
-    for row, shift in enumerate(_shift(offset, shape) for offset in offsets):
-        result = result + shifted(weights[row], 0) * (shifted(u, shift) - here)
-        result = result + shifted(weights[row], -shift) * (shifted(u, -shift) - here)
-    return jnp.pad(result, first)
-
-
-def _sum_jvp(
-    offsets: tuple[Offset, ...], shape: tuple[int, int, int], primals: Any, tangents: Any
-) -> tuple[Array, Array]:
-    u, weights = primals
-    du, dweights = tangents
-    value = _sum(u, weights, offsets, shape)
-    derivative = jnp.zeros_like(value)
-    if not isinstance(du, SymbolicZero):
-        # "Solving" the identity: JAX then takes the transpose from `symmetric` and not from slices.
-        spread = jax.lax.custom_linear_solve(
-            lambda x: x, du, lambda _, x: _sum(x, weights, offsets, shape), symmetric=True
-        )
-        derivative = derivative + jax.lax.optimization_barrier(spread)
-    if not isinstance(dweights, SymbolicZero):
-        derivative = derivative + _sum(u, dweights, offsets, shape)
-    return value, derivative
-
-
-sum_over_pairs.defjvp(_sum_jvp, symbolic_zeros=True)
-
-
-def total_weights(
-    weights: Float[Array, "k m"], offsets: tuple[Offset, ...], shape: tuple[int, int, int]
-) -> Float[Array, " interior"]:
-    """Sum of the weights of every voxel that can be tissue, over both partners of each offset."""
-    first, guard = _shift((1, 1, 1), shape), _guard(offsets, shape)
-    start, stop = first + guard, weights.shape[1] - first - guard
-    shifts = [_shift(offset, shape) for offset in offsets]
-    parts = [
-        jax.lax.slice_in_dim(row, start - by, stop - by)
-        for row, shift in zip(weights, shifts, strict=True)
-        for by in (0, shift)
-    ]
-    return sum(parts, jnp.zeros_like(parts[0]))
-
-
-def _shift(offset: Offset, shape: tuple[int, int, int]) -> int:
-    return int(np.dot(offset, strides(shape)))
-
-
 def _open_pairs(conducts: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
     """Both voxels of every pair that conducts; a shift past a row or plane meets its border."""
     here = np.flatnonzero(conducts)
     here = here[here + shift < conducts.size]
     here = here[conducts[here + shift]]
     return here, here + shift
-
-
-def _guard(offsets: tuple[Offset, ...], shape: tuple[int, int, int]) -> int:
-    """How far the longest shift reaches beyond the first voxel of the array."""
-    first = _shift((1, 1, 1), shape)
-    return max(first, *(_shift(offset, shape) for offset in offsets)) - first
 
 
 def _check(tissue: np.ndarray, tensors: tuple[int, ...], shape: tuple[int, int, int]) -> None:
