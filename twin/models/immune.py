@@ -84,9 +84,8 @@ class ImmuneEquations(LogisticEquations):
 
     def tables(self, forcing: Forcing) -> ImmuneTable:
         """Growth under drugs, days, and days times the mean gain from blockade."""
-        days = jnp.broadcast_to(
-            0.5 * jnp.asarray(forcing.dt_days)[:, None], (*forcing.dt_days.shape, 2)
-        )
+        half = 0.5 * jnp.asarray(forcing.dt_days)
+        days = jnp.stack([half, half], axis=-1)
         exposure = jnp.asarray(forcing.exposure_days)[:, :, -1] @ self.checkpoint
         mean = exposure / jnp.where(days > 0.0, days, 1.0)
         boost = 1.0 + self.gain * mean / (self.half_concentration + mean)
@@ -95,9 +94,8 @@ class ImmuneEquations(LogisticEquations):
     def react(self, state: State, table: ImmuneTable, half: int) -> State:
         """Growth under drugs, kill by effectors, and their own reaction; in reverse at the end."""
         viable, dead, effectors = state.cells[0], state.dead, state.fields["effectors"]
-        for part in (
-            ("growth", "kill", "effectors") if half == 0 else ("effectors", "kill", "growth")
-        ):
+        parts = ("growth", "kill", "effectors")
+        for part in parts if half == 0 else reversed(parts):
             if part == "growth":
                 viable, killed = grow(viable, table.growth, self.classes)
                 dead = dead + killed
@@ -124,25 +122,18 @@ class Immune(FisherKPP):
     def table(self, site: str, drugs: tuple[str, ...], tissues: tuple[str, ...]) -> ParameterTable:
         """Parameters of the model (see `TumorModel.table`)."""
         antibodies = [name for name in drugs if _blocks_checkpoint(name)]
-        common = super().table(site, drugs, tissues)
-        changed = {
-            f"sensitivity_{name}": replace(
-                common[f"sensitivity_{name}"],
-                prior=Fixed(0.0),
-                citation="acts through the effector cells in this model",
-            )
-            for name in antibodies
-        }
+        direct = {f"sensitivity_{name}" for name in antibodies}
+        common = [p for n, p in super().table(site, drugs, tissues).items() if n not in direct]
         needs = f"drug {antibodies[0]}" if antibodies else ""
         blockade = [replace(row, needs=needs) for row in (_BLOCKADE if antibodies else ())]
-        rows = [changed.get(name, row) for name, row in common.items()]
-        return ParameterTable([*rows, *_EFFECTORS, *blockade])
+        return ParameterTable([*common, *_EFFECTORS, *blockade])
 
     def equations(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> ImmuneEquations:
         """Equations at natural parameter values (see `TumorModel.equations`)."""
         mask = domain.mask
+        indirect = {f"sensitivity_{d}": jnp.zeros(()) for d in drugs if _blocks_checkpoint(d)}
         return ImmuneEquations(
-            **self.common(params, domain, drugs),
+            **self.common({**params, **indirect}, domain, drugs),
             kill_rate=params["effector_kill_rate"],
             supply=params["effector_supply"],
             recruitment=params["effector_recruitment_rate"],
@@ -152,9 +143,7 @@ class Immune(FisherKPP):
             motility=conductances(
                 mask, mask, domain.shape, domain.spacing_mm, params["effector_motility"]
             ),
-            checkpoint=jnp.asarray(
-                [float(_blocks_checkpoint(d)) for d in drugs], domain.mask.dtype
-            ),
+            checkpoint=jnp.asarray([float(_blocks_checkpoint(d)) for d in drugs], mask.dtype),
             gain=params.get("checkpoint_gain", jnp.zeros(())),
             half_concentration=params.get("checkpoint_half_concentration", jnp.ones(())),
             mask=mask,
