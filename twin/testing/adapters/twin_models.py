@@ -21,6 +21,7 @@ from twin.testing.protocol import NotApplicable
 
 if TYPE_CHECKING:
     from twin.domain import Domain
+    from twin.models import TumorModel
     from twin.simulation import Trajectory
     from twin.treatments.schedule import Schedule
 
@@ -38,7 +39,7 @@ class TwinSimulator:
     """One of our models as a simulator.
 
     Args:
-        model: name of a class in `twin.models`.
+        model: a model, or the name of a class in `twin.models`.
         parameters: values of the parameters that only this model has.
         exempt: property name -> why this model, by its biology, does not have the relation.
         name: for reports; by default the model's.
@@ -46,7 +47,7 @@ class TwinSimulator:
 
     def __init__(
         self,
-        model: str,
+        model: str | TumorModel,
         parameters: Mapping[str, float] | None = None,
         exempt: Mapping[str, str] | None = None,
         name: str = "",
@@ -54,7 +55,8 @@ class TwinSimulator:
         self.model = model
         self.parameters = dict(parameters or {})
         self.exempt = dict(exempt or {})
-        self.name = name or f"oncotwin {model}"
+        kind = model if isinstance(model, str) else type(model).__name__
+        self.name = name or f"oncotwin {kind}"
 
     @property
     def version(self) -> str:
@@ -80,7 +82,7 @@ class TwinSimulator:
         from twin.simulation import OK, STATUS
 
         domain, spread = self.domain(case)
-        model = getattr(twin.models, self.model)()
+        model = getattr(twin.models, self.model)() if isinstance(self.model, str) else self.model
         if not case.carrying_capacity > 0.0:
             raise twin.TwinError(
                 "a carrying capacity must be positive",
