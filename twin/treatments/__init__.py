@@ -2,6 +2,7 @@
 
 from twin.treatments.chemotherapy import DRUGS, Drug, add_drug, get_drug
 from twin.treatments.kinetics import Kinetics
+from twin.treatments.presets import Measures, clinical_schedule
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "DrugDose",
     "Fraction",
     "Kinetics",
+    "Measures",
     "Schedule",
     "Surgery",
     "add_drug",
+    "clinical_schedule",
     "get_drug",
 ]

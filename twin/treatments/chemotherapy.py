@@ -12,10 +12,9 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from twin.errors import TwinError
-from twin.parameters import Normal, Prior, Provenance
 from twin.treatments.kinetics import (
     HOURS,
     Kinetics,
@@ -24,7 +23,13 @@ from twin.treatments.kinetics import (
     one_compartment,
 )
 
+if TYPE_CHECKING:
+    from twin.parameters import Prior
+else:
+    Prior = object  # twin.parameters needs JAX; a patient's treatments are read without it
+
 Action = Literal["cytotoxic", "checkpoint", "antiangiogenic"]
+Provenance = Literal["measured", "literature human", "animal", "assumed"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,9 @@ class Drug:
             be checked against one.
         exposure_limit_mg_m2: cumulative lifetime limit, where a label states one.
         action: what the drug acts on; models that know checkpoints or vessels use it.
-        radiosensitizer: prior of the relative increase of α by a reference dose given shortly
-            before a fraction; None where none is assumed. Temozolomide: half-normal, α times 1.0
-            to 1.5 in 95 %, assumed.
+        enhancement_sd: spread of the relative increase of α by a reference dose given shortly
+            before a fraction; None where there is none. Temozolomide, assumed: 0.25, which is α
+            times 1.0 to 1.5 in 95 %.
     """
 
     name: str
@@ -56,7 +61,7 @@ class Drug:
     provenance: Provenance
     exposure_limit_mg_m2: float | None = None
     action: Action = "cytotoxic"
-    radiosensitizer: Prior | None = None
+    enhancement_sd: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("reference_dose_mg_m2", "log_kill_median", "log_kill_sigma"):
@@ -79,6 +84,14 @@ class Drug:
         """Integral of the relative concentration after one reference dose, days."""
         return self.kinetics.exposure_days
 
+    @property
+    def radiosensitizer(self) -> Prior | None:
+        """Half-normal prior of the relative increase of α, at most 1; None where there is none."""
+        from twin.parameters import Normal
+
+        sd = self.enhancement_sd
+        return None if sd is None else Normal(0.0, sd, 0.0, 1.0)
+
 
 _ASSUMED = "assumed: textbook value, not yet checked against a primary source"
 
@@ -100,7 +113,7 @@ DRUGS: dict[str, Drug] = {
             "half-life 1.8 h, clearance 11.2 L/h at 2.0 m²: Jen et al. 2000, Pharm Res 17:1284 and"
             " label; absorption 5.8/h: Ostermann et al. 2004, doi 10.1158/1078-0432.CCR-03-0807",
             "literature human",
-            radiosensitizer=Normal(0.0, 0.25, 0.0, 1.0),
+            enhancement_sd=0.25,
         ),
         Drug(
             "doxorubicin",

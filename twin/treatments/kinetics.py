@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy import optimize
 
 from twin.errors import TwinError
 
@@ -296,6 +295,8 @@ def volume_l(kinetics: Kinetics, body_surface_m2: float) -> float:
 
 def peak(kinetics: Kinetics) -> tuple[float, float]:
     """(days after the dose, relative concentration) of the highest point of one dose."""
+    from scipy import optimize  # a third of a second that reading a patient need not wait for
+
     if kinetics.absorption_rate_per_day is None:
         return 0.0, 1.0
     rates = [kinetics.absorption_rate_per_day, *(rate for _, rate in kinetics.phases)]

@@ -187,3 +187,12 @@ def test_a_name_cannot_get_a_second_meaning(registry):
 def test_a_drug_without_a_dose_or_effect_is_refused():
     with pytest.raises(TwinError, match="drug x: log_kill_median must be positive"):
         Drug("x", one_compartment(0.5), 50.0, 0.0, 0.5, "assumed", "assumed")
+
+
+def test_only_temozolomide_makes_cells_more_sensitive_to_radiation():
+    """A relative increase of alpha that is never negative, and below 0.5 in 95 %."""
+    found = {name: get_drug(name).radiosensitizer for name in DRUGS}
+    assert [name for name, prior in found.items() if prior is not None] == ["temozolomide"]
+    prior = found["temozolomide"]
+    assert float(prior.transform(-6.0)) >= 0.0
+    assert float(prior.transform(1.645)) == pytest.approx(0.49, abs=0.01)
