@@ -106,7 +106,7 @@ def states_in_double(
 ):
     """States (T, N) of the fast solver in float64; `initial` is a density or a whole state.
 
-    Values of `params` may be traced, inside `jax.enable_x64(True)` of the caller's.
+    They are NumPy's, unless values of `params` are traced inside the caller's `enable_x64(True)`.
     """
     schedule, domain = schedule or Schedule(), domain or make_domain(box(), SPACING)
     forcing, rows = compile_forcing(
@@ -128,7 +128,9 @@ def states_in_double(
             in_double(initial),
             derivatives=derivatives,
         )
-        return jax.tree.map(lambda leaf: leaf[jnp.asarray(rows)], found)
+        found = jax.tree.map(lambda leaf: leaf[jnp.asarray(rows)], found)
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found))
+    return found if traced else jax.tree.map(np.asarray, found)
 
 
 def solve_in_double(initial, times, schedule=None, *, domain=None, **keywords):

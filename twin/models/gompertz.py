@@ -63,15 +63,16 @@ class GompertzEquations(LogisticEquations):
 def gompertz_flow(u: Float[Array, " n"], exponent: Array, log_range: Array) -> Float[Array, " n"]:
     """Exact solution of u' = g u min(1, −ln u / a) over a unit of time.
 
-    In y = −ln u the law is y' = −g min(1, y / a): straight down to a, then exponential decay.
+    In y = −ln u the law is y' = −g min(1, y / a): straight down to a, then exponential decay. What
+    y loses multiplies u, so that few cells keep their digits and none change without growth.
     """
     present = u > TINY
     y = -jnp.log(jnp.where(present, u, 0.5))
     straight = jnp.clip((y - log_range) / jnp.maximum(exponent, TINY), 0.0, 1.0)
     start = jnp.minimum(y, log_range)
-    slowed = start * jnp.exp(-exponent * (1.0 - straight) / log_range)
-    grown = jnp.where(y - exponent >= log_range, y - exponent, slowed)
-    return jnp.where(present, jnp.exp(-grown), u)
+    slowed = -start * jnp.expm1(-exponent * (1.0 - straight) / log_range)
+    gained = jnp.where(y - exponent >= log_range, exponent, (y - start) + slowed)
+    return jnp.where(present, u * jnp.exp(gained), u)
 
 
 class Gompertz(FisherKPP):
