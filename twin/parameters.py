@@ -37,6 +37,10 @@ class Prior(Protocol):
         """One line for tables."""
         ...
 
+    def shifted(self, factor: float) -> Prior:
+        """The same distribution of a value that is `factor` times as large."""
+        ...
+
 
 @dataclass(frozen=True)
 class LogNormal:
@@ -54,6 +58,9 @@ class LogNormal:
 
     def describe(self) -> str:
         return f"log-normal, median {self.median:g}, sigma {self.sigma:g}"
+
+    def shifted(self, factor: float) -> LogNormal:
+        return LogNormal(self.median * factor, self.sigma)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,9 @@ class LogUniform:
     def describe(self) -> str:
         return f"log-uniform, {self.low:g} to {self.high:g}"
 
+    def shifted(self, factor: float) -> LogUniform:
+        return LogUniform(self.low * factor, self.high * factor)
+
 
 @dataclass(frozen=True)
 class Uniform:
@@ -89,6 +99,9 @@ class Uniform:
 
     def describe(self) -> str:
         return f"uniform, {self.low:g} to {self.high:g}"
+
+    def shifted(self, factor: float) -> Uniform:
+        return Uniform(self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,9 @@ class Normal:
     def describe(self) -> str:
         return f"normal, {self.mean:g} ± {self.sd:g} within {self.low:g} to {self.high:g}"
 
+    def shifted(self, factor: float) -> Normal:
+        return Normal(*(factor * v for v in (self.mean, self.sd, self.low, self.high)))
+
 
 @dataclass(frozen=True)
 class Fixed:
@@ -138,6 +154,14 @@ class Fixed:
 
     def describe(self) -> str:
         return f"fixed at {self.value:g}"
+
+    def shifted(self, factor: float) -> Fixed:
+        """Refused: a value that is known for sure has no prior to shift."""
+        raise TwinError(
+            "a fixed parameter has no prior to shift",
+            expected="a parameter that is estimated",
+            got=self.describe(),
+        )
 
 
 @dataclass(frozen=True)

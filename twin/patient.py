@@ -10,10 +10,11 @@ import numpy as np
 from twin.errors import TwinError
 from twin.grid import Grid
 from twin.imaging.image import Image
+from twin.markers import PriorShift
 from twin.treatments.schedule import Schedule
 from twin.visit import Visit, check_distinct, check_same_grid
 
-__all__ = ["SITES", "Organ", "Patient", "Visit", "coarsen_patient", "crop_to_tumor"]
+__all__ = ["SITES", "Organ", "Patient", "PriorShift", "Visit", "coarsen_patient", "crop_to_tumor"]
 
 SITES = ("glioma", "soft_tissue_sarcoma", "breast", "generic")
 BODY_SURFACE_RANGE_M2 = (0.3, 3.5)
@@ -61,12 +62,15 @@ class Patient:
         organs: organs at risk.
         body_surface_m2: body surface, m².
         simulated_note: what of this patient is simulated; printed everywhere.
+        provenance: relative file -> SHA-256, and decisions taken while reading.
         tensor: (6, x, y, z) diffusion tensor xx, yy, zz, xy, xz, yz along the axes of the grid, in
             any unit, for models that follow fibers; None where there is none.
-        provenance: relative file -> SHA-256, and decisions taken while reading.
+        markers: marker -> value, both as written in the patient's file.
+        prior_shifts: what markers say about parameters.
 
     Raises:
-        TwinError: if something lies on another grid, visits coincide or values are absurd.
+        TwinError: if something lies on another grid, visits coincide, values are absurd or a
+            prior shift is for a marker that the patient does not have.
     """
 
     id: str
@@ -79,8 +83,10 @@ class Patient:
     organs: tuple[Organ, ...] = ()
     body_surface_m2: float = 1.8
     simulated_note: str = ""
-    tensor: np.ndarray | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    tensor: np.ndarray | None = None
+    markers: Mapping[str, str] = field(default_factory=dict)
+    prior_shifts: tuple[PriorShift, ...] = ()
 
     def __post_init__(self) -> None:
         if self.site not in SITES:
@@ -101,11 +107,18 @@ class Patient:
         if self.tensor is not None:
             for component in self.tensor:
                 _check_shape(component, self.grid, "tensor")
+        for shift in self.prior_shifts:
+            shift.applies(self.markers)
         for visit in visits:
             for label, mask in visit.masks.items():
                 _check_shape(mask, self.grid, f"visit {visit.name}, mask {label}")
             for modality, image in visit.images.items():
                 check_same_grid(image.grid, self.grid, f"visit {visit.name}, {modality}")
+
+    @property
+    def applied_shifts(self) -> tuple[PriorShift, ...]:
+        """The prior shifts whose marker has the value that they are for."""
+        return tuple(shift for shift in self.prior_shifts if shift.applies(self.markers))
 
     @property
     def tumor(self) -> np.ndarray:

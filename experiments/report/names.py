@@ -8,7 +8,7 @@ appearance ("visit 2", "organ 1"), and free text is left out.
 import re
 from collections.abc import Iterable
 
-from twin.treatments.chemotherapy import DRUGS
+from twin.treatments.chemotherapy import SHIPPED_DRUGS
 
 SITES = frozenset({"glioma", "soft_tissue_sarcoma", "breast", "generic"})
 MODALITIES = frozenset({"T1", "T1C", "T2", "FLAIR", "PET", "CT", "ADC", "CELL_FRACTION"})
@@ -87,8 +87,8 @@ class Names:
         return self._numbered("organ", name)
 
     def drug(self, name: str) -> str:
-        """A drug's name if the drug table knows it, otherwise its number."""
-        return name if name in DRUGS else self._numbered("drug", name)
+        """A drug's name if it came with the package, otherwise its number."""
+        return name if name in SHIPPED_DRUGS else self._numbered("drug", name)
 
     def site(self, name: str) -> str:
         """The tumor site in plain words."""

@@ -69,6 +69,7 @@ def parameter_table(material: Material) -> Markup:
                 element(
                     "th",
                     _name(names.parameter(row["name"]), _description(material, row)),
+                    _shift_note(material, row["name"]),
                     scope="row",
                 ),
                 cell(unit or "–"),
@@ -201,6 +202,17 @@ def _name(name: str, description: str) -> Markup:
     return join(
         [element("code", parts, class_="name"), element("span", description, class_="small block")]
     )
+
+
+def _shift_note(material: Material, parameter: str) -> Markup:
+    """What the patient's markers did to the prior; only the factor in a shareable report."""
+    notes = []
+    for shift in material.patient.applied_shifts:
+        if shift.parameter == parameter:
+            bare = f"prior median x {shift.factor:g}, through a marker of the patient"
+            note = material.names.text(shift.describe(material.patient.markers), bare)
+            notes.append(element("span", note, class_="small block"))
+    return join(notes)
 
 
 def _description(material: Material, row: dict) -> str:

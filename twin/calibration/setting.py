@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from scipy import ndimage
 
 from twin.domain import Domain, domain_of
 from twin.errors import TwinError
+from twin.markers import PriorShift
 from twin.models.model import TumorModel
 from twin.observation.adc import cell_fraction
 from twin.observation.denoise import denoised
@@ -21,6 +23,7 @@ from twin.observation.initial_state import InitialState, initial_parameters
 from twin.observation.segmentation import threshold_parameter
 from twin.parameters import Fixed, ParameterTable, Prior
 from twin.patient import Patient, Visit
+from twin.treatments.chemotherapy import DRUGS
 from twin.treatments.forcing import MAX_STEP_DAYS, Forcing, compile_forcing
 from twin.treatments.surgery import distance_mm
 
@@ -109,6 +112,11 @@ class Setting:
         )
         return jax.tree.map(jnp.asarray, forcing), rows
 
+    def treatment_table(self, drugs: tuple[str, ...]) -> ParameterTable:
+        """Parameters of the model under `drugs`, with what the patient's markers say of them."""
+        table = self.model.table(self.patient.site, drugs, self.domain.tissues)
+        return _shifted(table, self.patient)
+
     def drugs(self, *more: str) -> tuple[str, ...]:
         """Drugs of the patient's treatments and any more, sorted."""
         return tuple(sorted({*self.patient.treatments.drugs, *more}))
@@ -124,9 +132,11 @@ def make_setting(
 ) -> Setting:
     """Choose the fitted visits and assemble the parameter table.
 
+    Where the patient's markers shift a prior, it is the shifted one; `priors` come after that.
+
     Raises:
-        TwinError: more visits asked for than there are, nothing to see at the first of them, or a
-            prior for an unknown parameter.
+        TwinError: more visits asked for than there are, nothing to see at the first of them, a
+            prior or a shift for an unknown parameter, or a shift of a fixed one.
     """
     count = len(patient.visits) if visits is None else visits
     if not 1 <= count <= len(patient.visits):
@@ -145,14 +155,48 @@ def make_setting(
             fix="Add the outline of the tumor to the first visit.",
         )
     labels = sorted({label for visit in patient.visits for label in visit.masks})
-    table = (
-        model.table(patient.site, patient.treatments.drugs, tuple(patient.tissues) or ("tissue",))
-        + ParameterTable(initial_parameters())
-        + ParameterTable([threshold_parameter(label) for label in labels])
-    )
+    tissues = tuple(patient.tissues) or ("tissue",)
+    observed = ParameterTable(initial_parameters())
+    observed += ParameterTable([threshold_parameter(label) for label in labels])
+    table = model.table(patient.site, patient.treatments.drugs, tissues) + observed
     if "CELL_FRACTION" in fitted[0].images:
         table = table.with_priors({"initial_scale": Fixed(1.0)})
+    for shift in patient.prior_shifts:
+        # A drug that only plans hold has its parameter later, in `Setting.treatment_table`.
+        if shift.parameter not in table:
+            _known(shift, model.table(patient.site, tuple(DRUGS), tissues) + observed)
+    table = _shifted(table, patient)
     return Setting(patient, model, fitted, table.with_priors(priors or {}), max_step_days)
+
+
+def _shifted(table: ParameterTable, patient: Patient) -> ParameterTable:
+    """The table with the priors that the patient's markers shift."""
+    for shift in patient.applied_shifts:
+        if shift.parameter not in table:
+            continue
+        parameter = table[shift.parameter]
+        if parameter.fixed:
+            raise TwinError(
+                "a fixed parameter has no prior to shift",
+                where=f"prior shift of {shift.parameter}",
+                expected="a parameter that is estimated",
+                got=parameter.prior.describe(),
+                fix="Remove the shift.",
+            )
+        table = table.with_priors({shift.parameter: parameter.prior.shifted(shift.factor)})
+    return table
+
+
+def _known(shift: PriorShift, table: ParameterTable) -> None:
+    if shift.parameter not in table:
+        close = difflib.get_close_matches(shift.parameter, table, n=1)
+        raise TwinError(
+            f"the shift of a prior is for an unknown parameter {shift.parameter!r}",
+            where="prior_shifts",
+            expected=", ".join(table),
+            got=repr(shift.parameter),
+            fix=f"Did you mean {close[0]!r}?" if close else "",
+        )
 
 
 def outline(visit: Visit) -> np.ndarray:

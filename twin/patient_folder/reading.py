@@ -12,7 +12,8 @@ from twin.grid import Grid
 from twin.imaging.image import Image
 from twin.imaging.nifti import affine_disagrees, read_mask, read_nifti
 from twin.imaging.units import check_modality, check_plausible, to_kept_unit
-from twin.patient import Organ, Patient
+from twin.patient import Patient
+from twin.patient_folder.entries import read_organs, read_shifts
 from twin.patient_folder.names import FILE
 from twin.patient_folder.schema import PatientFile, Timed, VisitEntry
 from twin.patient_folder.times import (
@@ -48,12 +49,7 @@ def read_entries(
     """
     times = _Times(entry, problems)
     treatments = _treatments(entry, times, problems)
-    organs: list[Organ] = []
-    for number, organ in enumerate(entry.organs):
-        with problems.at(f"{FILE}: organs[{number}]"):
-            organs.append(
-                Organ(organ.name, organ.alpha_beta_gy, organ.sparing, organ.eqd2_limit_gy)
-            )
+    organs, shifts = read_organs(entry, problems), read_shifts(entry, problems)
     files = _Files(folder, entry.spacing_from, problems, provenance)
     tissue = files.mask(entry.tissue, "tissue")
     tissues = _tissues(files, entry.tissues)
@@ -74,10 +70,12 @@ def read_entries(
             tissues=tissues,
             visits=tuple(visits),
             treatments=treatments,
-            organs=tuple(organs),
+            organs=organs,
             body_surface_m2=entry.body_surface_m2,
             simulated_note=entry.simulated_note,
             provenance=provenance,
+            markers=entry.markers,
+            prior_shifts=shifts,
         )
     return None
 

@@ -71,6 +71,24 @@ class OrganEntry(_Entry):
     eqd2_limit_gy: float | None = None
 
 
+def _as_text(value: Any) -> Any:
+    """Markers may be written as text, numbers or true and false; they are compared as text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, int | float) else value
+
+
+_MarkerValue = Annotated[_Name, BeforeValidator(_as_text)]
+
+
+class ShiftEntry(_Entry):
+    marker: _Label
+    value: _MarkerValue
+    parameter: _Label
+    factor: float
+    source: _Name
+
+
 _BodySurface = Annotated[float, Field(ge=BODY_SURFACE_RANGE_M2[0], le=BODY_SURFACE_RANGE_M2[1])]
 
 
@@ -86,6 +104,8 @@ class PatientFile(_Entry):
     visits: Annotated[list[VisitEntry], Field(min_length=1)]
     treatments: Treatments = Treatments()
     organs: list[OrganEntry] = []
+    markers: dict[_Label, _MarkerValue] = {}
+    prior_shifts: list[ShiftEntry] = []
 
 
 def validate(content: dict[str, Any], problems: Problems) -> PatientFile | None:

@@ -31,7 +31,7 @@ class Finding:
 
 
 def describe(patient: Patient) -> list[Finding]:
-    """What is there: grid, visits, masks with volumes, treatments, organs."""
+    """What is there: grid, visits, masks with volumes, treatments, organs, markers."""
     said = [
         Finding("info", "patient", f"{patient.id}, site {patient.site}, "
                 f"body surface {patient.body_surface_m2:g} m²"),
@@ -57,6 +57,13 @@ def describe(patient: Patient) -> list[Finding]:
                 f"dose, limit {limit}",
             )
         )
+    if patient.markers:
+        told = ", ".join(f"{marker} {value}" for marker, value in patient.markers.items())
+        said.append(Finding("info", "markers", told))
+    said += [
+        Finding("info", f"prior of {shift.parameter}", shift.describe(patient.markers))
+        for shift in patient.prior_shifts
+    ]
     return said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ def write_images(patient: Patient, folder: Path, steps: Mapping[str, float]) -> 
     content["visits"] = [visit_entry(n, visit) for n, visit in enumerate(patient.visits)]
     content["treatments"] = _treatments(patient.treatments)
     content["organs"] = [_organ(organ) for organ in patient.organs]
+    if patient.markers:
+        content["markers"] = dict(patient.markers)
+    if patient.prior_shifts:
+        content["prior_shifts"] = [
+            {**asdict(shift), "factor": float(shift.factor)} for shift in patient.prior_shifts
+        ]
     return content
 
 

@@ -151,9 +151,7 @@ class _Work:
                 fix="Add the outline of the tumor to the last fitted visit.",
             )
         drugs = setting.drugs(*(d for p in plans for d in p.schedule.drugs))
-        extended = posterior.extended(
-            setting.model.table(setting.patient.site, drugs, setting.domain.tissues)
-        )
+        extended = posterior.extended(setting.treatment_table(drugs))
         parameters = extended.sample(draws, seed)
         drawn = sample(extended, draws, seed)
         horizon = setting.decision_day + plans.horizon_days
