@@ -69,8 +69,9 @@ def logistic_growth(
     weights = jnp.asarray(WEIGHTS, exponent.dtype)[:, None]
     within = jnp.exp(exponent[:, :, None, :] * nodes - kill[:, :, :-1, None])
     crowding = exponent * (weights * within).sum(axis=2)
-    total = kill[:, :, -1]
-    delay = jnp.exp(-total) * (jnp.expm1(total[:, :, None] - kill[:, :, :-1]) @ weights[:, 0])
+    total, so_far = kill[:, :, -1], kill[:, :, :-1]
+    # Written so that neither a weak kill loses its digits nor a strong one overflows.
+    delay = (jnp.exp(-so_far) * -jnp.expm1(so_far - total[:, :, None])) @ weights[:, 0]
     return Growth(exponent, crowding / capacity, total, delay)
 
 

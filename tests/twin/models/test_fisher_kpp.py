@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.twin.tumors import MODEL, PARAMS, SHAPE, SPACING, box
+from tests.twin.tumors import MODEL, PARAMS, SHAPE, SPACING, TREATED, blob, box, run
 from twin.domain import make_domain
 from twin.errors import TwinError
 from twin.patient import SITES
@@ -60,3 +60,12 @@ def test_rates_follow_the_parameters_and_the_tissue():
     np.testing.assert_allclose(
         equations.sensitivities, [PARAMS["sensitivity_doxorubicin"]], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("sensitivity", [9e3, 2e4, 1e6])
+def test_a_kill_beyond_what_single_precision_can_hold_leaves_dead_cells_only(sensitivity):
+    """exp(−log kill) is 0 there and exp(log kill) infinite: their product must not be taken."""
+    found = run(blob(box()), [9.0], TREATED, params={"sensitivity_doxorubicin": sensitivity})
+    assert found.status == 0
+    assert found.viable.sum() < 1e-6 * blob(box()).sum()
+    assert found.dead.sum() > 0.5 * blob(box()).sum()
