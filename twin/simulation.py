@@ -34,7 +34,8 @@ class Trajectory:
         cells: (T, C, x, y, z) viable cells of each compartment of the model, as fractions of the
             carrying capacity.
         dead: (T, x, y, z) killed cells that are not yet cleared, same unit.
-        fields: name -> (T, ..., x, y, z), whatever else the model carries.
+        fields: name -> (T, x, y, z), whatever else the model carries.
+        memory: name -> (T, ...), what a restart needs beside them.
         status: 0 where all went well, see `STATUS`; bad values are set to 0, never returned.
         voxel_ml: volume of a voxel, mL.
     """
@@ -43,6 +44,7 @@ class Trajectory:
     cells: np.ndarray
     dead: np.ndarray
     fields: Mapping[str, np.ndarray]
+    memory: Mapping[str, np.ndarray]
     status: int
     voxel_ml: float
 
@@ -56,7 +58,8 @@ class Trajectory:
         return State(
             tuple(cells.reshape(-1) for cells in self.cells[index]),
             self.dead[index].reshape(-1),
-            {n: f[index].reshape(*f[index].shape[:-3], -1) for n, f in self.fields.items()},
+            {name: field[index].reshape(-1) for name, field in self.fields.items()},
+            {name: array[index] for name, array in self.memory.items()},
         )
 
     @property
@@ -155,12 +158,12 @@ def simulate(
     status = status_of(states)
     if status != OK:
         states = jax.tree.map(lambda a: np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0), states)
-    volumes = jax.tree.map(domain.volume, states)
     return Trajectory(
         np.asarray(times_days, float),
-        np.stack(volumes.cells, axis=1),
-        volumes.dead,
-        volumes.fields,
+        np.stack([domain.volume(cells) for cells in states.cells], axis=1),
+        domain.volume(states.dead),
+        {name: domain.volume(field) for name, field in states.fields.items()},
+        states.memory,
         status,
         domain.voxel_ml,
     )

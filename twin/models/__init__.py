@@ -4,6 +4,7 @@ from twin.models.anisotropic import Anisotropic
 from twin.models.fisher_kpp import FisherKPP
 from twin.models.gompertz import Gompertz
 from twin.models.immune import Immune
+from twin.models.mechanics import Mechanics
 from twin.models.model import Equations, TumorModel
 from twin.models.state import State
 from twin.models.two_clones import TwoClones
@@ -12,6 +13,7 @@ MODELS: dict[str, type[TumorModel]] = {
     "fisher-kpp": FisherKPP,
     "gompertz": Gompertz,
     "anisotropic": Anisotropic,
+    "mechanics": Mechanics,
     "two-clones": TwoClones,
     "immune": Immune,
 }
@@ -24,6 +26,7 @@ __all__ = [
     "FisherKPP",
     "Gompertz",
     "Immune",
+    "Mechanics",
     "State",
     "TumorModel",
     "TwoClones",

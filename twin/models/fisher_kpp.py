@@ -13,6 +13,8 @@ no flux through the border of the tissue. Swanson et al. 2000 (doi
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -53,7 +55,7 @@ class LogisticEquations(Equations):
     def react(self, state: State, table: Growth, half: int) -> State:
         """Exact logistic growth under drugs."""
         viable, killed = grow(state.cells[0], table, self.classes)
-        return State((viable,), state.dead + killed, state.fields)
+        return replace(state, cells=(viable,), dead=state.dead + killed)
 
     @property
     def capacity_field(self) -> Array:

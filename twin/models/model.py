@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -62,19 +62,20 @@ class Equations(eqx.Module):
     def transport(self, state: State, dt_days: Array, loop: Loop) -> State:
         """A step of everything that moves or decays between two halves of the reaction."""
         cells = diffuse(state.cells, self.operator, dt_days, loop)
-        return State(cells, state.dead * jnp.exp(-self.clearance * dt_days), state.fields)
+        return replace(state, cells=cells, dead=state.dead * jnp.exp(-self.clearance * dt_days))
 
     def irradiate(self, state: State, dose: Dose) -> State:
         """The fractions at the start of a step."""
         survival = self.radiation.survival(dose)
         killed = (1.0 - survival) * state.viable
-        return State(
-            tuple(survival * cells for cells in state.cells), state.dead + killed, state.fields
-        )
+        cells = tuple(survival * cells for cells in state.cells)
+        return replace(state, cells=cells, dead=state.dead + killed)
 
     def resect(self, state: State, kept: Float[Array, " n"]) -> State:
         """Surgery: `kept` is 0 where everything was taken out, else 1."""
-        return jax.tree.map(lambda field: field * kept, state)
+        cells = tuple(cells * kept for cells in state.cells)
+        fields = {name: field * kept for name, field in state.fields.items()}
+        return replace(state, cells=cells, dead=state.dead * kept, fields=fields)
 
 
 class TumorModel(eqx.Module):

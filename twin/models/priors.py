@@ -216,3 +216,35 @@ def _of(table: dict, site: str) -> tuple:
             f"unknown tumor site {site!r}", where="site", expected=", ".join(SITES), got=repr(site)
         )
     return table[site]
+
+
+_YOUNG: dict[str, tuple[float, float, str]] = {
+    "glioma": (2.1, 8.0, "defaults of GLIA (Include/Parameters.h): brain 2.1, tumor 8 kPa"),
+    "soft_tissue_sarcoma": (10.0, 20.0, "assumed: relaxed muscle about 10 kPa"),
+    "breast": (4.0, 20.0, "fibroglandular 4, tumor 20 kPa in a published breast model"),
+    "generic": (5.0, 20.0, "assumed"),
+}
+
+
+def stiffness_priors(site: str, tissues: tuple[str, ...]) -> list[Parameter]:
+    """Young's moduli of the reference tissue, of the others relative to it, and of the tumor."""
+    healthy, tumor, source = _of(_YOUNG, site)  # type: ignore[misc]
+    rows = [
+        Parameter(name, "kPa", Fixed(value), text, f"{source}; not yet checked", "assumed")
+        for name, value, text in (
+            ("young_modulus", healthy, "Young's modulus of the reference tissue"),
+            ("young_modulus_tumor", tumor, "Young's modulus of tumor at the carrying capacity"),
+        )
+    ]
+    rows += [
+        Parameter(
+            f"young_modulus_ratio_{tissue}",
+            "1",
+            Fixed(0.5 if tissue in ("fat", "adipose") else 1.0),
+            f"Young's modulus of {tissue} relative to the reference tissue",
+            "assumed",
+            "assumed",
+        )
+        for tissue in tissues[1:]
+    ]
+    return rows

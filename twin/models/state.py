@@ -28,12 +28,15 @@ class State(eqx.Module):
             cells), as fractions of the carrying capacity. Apart, since XLA then computes all of
             them in one pass: one array of two clones is twice as slow.
         dead: (..., N) killed cells not yet cleared, same unit.
-        fields: name -> (..., N) or (..., c, N), whatever else the model carries from step to step.
+        fields: name -> (..., N), whatever else the model carries from step to step.
+        memory: name -> array of any other shape that a restart needs, such as the last solution of
+            an iteration.
     """
 
     cells: tuple[Float[Field, "*t n"], ...]
     dead: Float[Field, "*t n"]
     fields: Mapping[str, Field] = eqx.field(default_factory=dict)
+    memory: Mapping[str, Field] = eqx.field(default_factory=dict)
 
     @property
     def viable(self) -> Float[Field, "*t n"]:

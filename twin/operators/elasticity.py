@@ -16,6 +16,7 @@ next one along x.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -24,6 +25,8 @@ from jaxtyping import Array, Float
 
 from twin.operators.fluxes import strides
 
+DERIVATIVE_TOLERANCE = 1e-6
+"""Residual left of the derivatives of a displacement, relative to their force."""
 MAX_ITERATIONS = 500
 """Most steps of the conjugate gradients; more would mean moduli that are not usable."""
 
@@ -187,33 +190,46 @@ def displacement(
     """Displacement under a force, mm: conjugate gradients, diagonal preconditioner.
 
     Derivatives are those of the solution, not of the iterations: the linear system is solved again
-    for each, forward or reverse.
+    for each, forward or reverse, to `DERIVATIVE_TOLERANCE`.
 
     Args:
         operator: stiffness.
         force: kPa/mm on the faces.
         guess_mm: a displacement close to the solution; only its correction is iterated.
-        tolerance: residual of the correction relative to that of the guess, in the norm of the
-            preconditioner.
+        tolerance: residual left, relative to the force, in the norm of the preconditioner.
     """
-    inverse = jax.lax.stop_gradient(1.0 / operator.diagonal())
+    guess = jnp.zeros_like(force) if guess_mm is None else guess_mm
+    return _displacement(tolerance, operator, force * operator.faces, guess * operator.faces)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _displacement(tolerance: float, operator: Elasticity, force: Array, guess: Array) -> Array:
+    inverse = 1.0 / operator.diagonal()
+    enough = tolerance**2 * jnp.vdot(force, inverse * force)
+    return guess + _conjugate_gradients(operator, force - operator(guess), inverse, enough)
+
+
+@_displacement.defjvp
+def _displacement_jvp(tolerance: float, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """A dw = df − dA w: the same system for each direction; the guess has no part in it."""
+    operator, force, guess = primals
+    d_operator, d_force, _ = tangents
+    w = _displacement(tolerance, operator, force, guess)
+    rest = d_force - jax.jvp(lambda a: a(w), (operator,), (d_operator,))[1]
 
     def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
-        return _conjugate_gradients(matvec, b, inverse, tolerance)
+        inverse = 1.0 / operator.diagonal()
+        enough = DERIVATIVE_TOLERANCE**2 * jnp.vdot(b, inverse * b)
+        return _conjugate_gradients(matvec, b, inverse, enough)
 
-    start = None if guess_mm is None else jax.lax.stop_gradient(guess_mm) * operator.faces
-    rest = force * operator.faces - (0.0 if start is None else operator(start))
-    change = jax.lax.custom_linear_solve(operator, rest, solve, symmetric=True)
-    return change if start is None else start + change
+    return w, jax.lax.custom_linear_solve(operator, rest, solve, symmetric=True)
 
 
 def _conjugate_gradients(
-    matvec: Callable[[Array], Array], b: Array, inverse: Array, tolerance: float
+    matvec: Callable[[Array], Array], b: Array, inverse: Array, enough: Array
 ) -> Array:
-    """Preconditioned conjugate gradients from zero, to a relative residual."""
+    """Preconditioned conjugate gradients from zero, until the squared residual is `enough`."""
     first = inverse * b
-    rho = jnp.vdot(b, first)
-    enough = tolerance**2 * rho
 
     def going(carry: tuple) -> Array:
         _, _, _, rho, count = carry
@@ -229,4 +245,5 @@ def _conjugate_gradients(
         renewed = jnp.vdot(residual, scaled)
         return x, residual, scaled + renewed / rho * direction, renewed, count + 1
 
-    return jax.lax.while_loop(going, step, (jnp.zeros_like(b), b, first, rho, 0))[0]
+    start = (jnp.zeros_like(b), b, first, jnp.vdot(b, first), 0)
+    return jax.lax.while_loop(going, step, start)[0]
