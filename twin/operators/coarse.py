@@ -31,8 +31,8 @@ class Coarse(eqx.Module):
     mask: Float[Array, " m"]
     weight: Float[Array, " m"]
     fine_mask: Float[Array, " n"]
-    means: tuple[Float[Array, "c f"], ...]
-    lines: tuple[Float[Array, "f c"], ...]
+    means: tuple[Array, Array, Array]
+    lines: tuple[Array, Array, Array]
     shape: Shape = eqx.field(static=True)
     spacing_mm: Spacing = eqx.field(static=True)
     fine_shape: Shape = eqx.field(static=True)
@@ -77,7 +77,7 @@ def coarse_grid(
     share = _along(tuple(means), mask, shape)
     inside = jnp.where(share >= 0.5, 1.0, 0.0).astype(mask.dtype)
     weight = jnp.maximum(share, 1e-3)
-    return Coarse(inside, weight, mask, tuple(means), tuple(lines), coarse, h, shape)
+    return Coarse(inside, weight, mask, (*means,), (*lines,), coarse, h, shape)
 
 
 def _along(matrices: tuple[Array, ...], field: Array, shape: Shape) -> Array:

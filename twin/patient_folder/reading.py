@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,6 +12,7 @@ from twin.errors import Problems, TwinError
 from twin.grid import Grid
 from twin.imaging.image import Image
 from twin.imaging.nifti import affine_disagrees, read_mask, read_nifti
+from twin.imaging.tensor import check_positive, tensor_on_grid
 from twin.imaging.units import check_modality, check_plausible, to_kept_unit
 from twin.patient import Patient
 from twin.patient_folder.entries import read_organs, read_shifts
@@ -53,6 +55,7 @@ def read_entries(
     files = _Files(folder, entry.spacing_from, problems, provenance)
     tissue = files.mask(entry.tissue, "tissue")
     tissues = _tissues(files, entry.tissues)
+    tensor = _tensor(files, entry.tensor, tissue)
     visits = [
         _visit(files, visit, f"visits[{number}]", times.of(visit)[1], tissue)
         for number, visit in enumerate(entry.visits)
@@ -73,6 +76,7 @@ def read_entries(
             organs=organs,
             body_surface_m2=entry.body_surface_m2,
             simulated_note=entry.simulated_note,
+            tensor=tensor,
             provenance=provenance,
             markers=entry.markers,
             prior_shifts=shifts,
@@ -231,6 +235,26 @@ def _tissues(files: _Files, entries: dict[str, str]) -> dict[str, np.ndarray]:
                 )
             )
     return tissues
+
+
+def _tensor(
+    files: _Files, entries: Mapping[str, str], tissue: np.ndarray | None
+) -> np.ndarray | None:
+    """The diffusion tensor along the axes of the frame; None without one or after an error."""
+    if not entries:
+        return None
+    parts = {
+        name: files.image(file, f"tensor.{name}", modality="TENSOR", unit="a.u.")
+        for name, file in entries.items()
+    }
+    components = {name: image.data for name, image in parts.items() if image is not None}
+    if tissue is None or files.frame is None or len(components) < len(entries):
+        return None
+    with files.problems.at(f"{FILE}: tensor"):
+        tensor = tensor_on_grid(components, files.frame)
+        check_positive(tensor, tissue)
+        return tensor
+    return None
 
 
 def _visit(

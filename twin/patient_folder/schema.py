@@ -100,6 +100,7 @@ class PatientFile(_Entry):
     simulated_note: str = ""
     tissue: str
     tissues: dict[_Label, str] = {}
+    tensor: dict[Literal["xx", "yy", "zz", "xy", "xz", "yz"], str] = {}
     spacing_from: Literal["affine", "pixdim"] | None = None
     visits: Annotated[list[VisitEntry], Field(min_length=1)]
     treatments: Treatments = Treatments()

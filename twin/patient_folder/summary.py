@@ -57,6 +57,8 @@ def describe(patient: Patient) -> list[Finding]:
                 f"dose, limit {limit}",
             )
         )
+    if patient.tensor is not None:
+        said.append(Finding("info", "tensor", "directions of diffusion, for models of fibers"))
     if patient.markers:
         told = ", ".join(f"{marker} {value}" for marker, value in patient.markers.items())
         said.append(Finding("info", "markers", told))

@@ -12,6 +12,7 @@ import numpy as np
 
 from twin.imaging.image import MASK, Image
 from twin.imaging.nifti import write_nifti
+from twin.imaging.tensor import COMPONENTS, tensor_on_grid
 from twin.imaging.units import check_modality
 from twin.patient import Organ, Patient, Visit
 from twin.treatments.schedule import Schedule
@@ -67,6 +68,14 @@ def write_images(patient: Patient, folder: Path, steps: Mapping[str, float]) -> 
         name: put(Image(part, patient.grid, "FRACTION", "1"), "tissues", name)
         for name, part in patient.tissues.items()
     }
+    if patient.tensor is not None:
+        directions = tensor_on_grid(
+            dict(zip(COMPONENTS, patient.tensor, strict=True)), patient.grid, inverse=True
+        )
+        content["tensor"] = {
+            name: put(Image(part, patient.grid, "TENSOR", "a.u."), "tensor", name)
+            for name, part in zip(COMPONENTS, directions, strict=True)
+        }
     content["visits"] = [visit_entry(n, visit) for n, visit in enumerate(patient.visits)]
     content["treatments"] = _treatments(patient.treatments)
     content["organs"] = [_organ(organ) for organ in patient.organs]
