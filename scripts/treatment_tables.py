@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from twin.treatments.chemotherapy import DRUGS, Drug
-from twin.treatments.kinetics import peak
+from twin.treatments.concentration import peak
 from twin.treatments.neutrophils import MARROW_EFFECTS
 from twin.treatments.normal_tissue import COMPLICATIONS
 from twin.treatments.presets import PRESETS, Measures, clinical_schedule

@@ -26,7 +26,8 @@ from jaxtyping import Array, Float
 from twin.errors import TwinError
 from twin.parameters import Provenance
 from twin.treatments.chemotherapy import get_drug
-from twin.treatments.kinetics import HOURS, volume_l
+from twin.treatments.concentration import volume_l
+from twin.treatments.kinetics import HOURS
 from twin.treatments.schedule import DrugDose, Schedule
 
 MAX_STEPS = 4096

@@ -11,16 +11,13 @@ from scipy.integrate import solve_ivp
 from twin.errors import TwinError
 from twin.treatments import chemotherapy
 from twin.treatments.chemotherapy import DRUGS, Drug, add_drug, get_drug
-from twin.treatments.kinetics import (
-    Kinetics,
+from twin.treatments.concentration import (
     area_mg_h_per_l,
     concentration_mg_per_l,
-    from_clearance,
-    from_half_lives,
-    one_compartment,
     peak,
     relative_concentration,
 )
+from twin.treatments.kinetics import Kinetics, from_clearance, from_half_lives, one_compartment
 from twin.treatments.schedule import DrugDose
 
 TIMES = np.geomspace(1e-3, 30.0, 9)
