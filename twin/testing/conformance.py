@@ -23,6 +23,8 @@ from twin.testing.protocol import BadResult, NotApplicable, Simulator, Subject, 
 from twin.testing.report import FAILS, HOLDS, NOT_APPLICABLE, Report, Verdict
 from twin.testing.script import script_of
 
+REJECTED = 20
+"""Examples after which a property counts as not applicable, if none of them could be expressed."""
 SHRINK_SECONDS = 10.0
 """Time given to make a failing example smaller; what is smallest by then is told."""
 
@@ -121,6 +123,8 @@ def judge(
     outcome, detail, script = HOLDS, "", ""
     if reason is not None:
         outcome, detail = NOT_APPLICABLE, reason
+    elif trial.failure is None and trial.cannot:
+        detail = f"as far as it can be asked; not applicable: {trial.cannot}"
     elif trial.failure is not None:
         outcome, detail = FAILS, trial.failure.told
         script = script_of(wanted, simulator, trial.failure.example, tolerance, path)
@@ -159,7 +163,7 @@ class _Trial:
 
     def __init__(self, subject: Subject, wanted: Property, shrink_seconds: float) -> None:
         self.subject, self.wanted, self.shrink_seconds = subject, wanted, shrink_seconds
-        self.compared, self.error, self.cannot = 0, 0.0, ""
+        self.compared, self.rejected, self.error, self.cannot = 0, 0, 0.0, ""
         self.failure: _Broken | None = None
         self._known: dict[bytes, _Broken] = {}
         self._deadline = float("inf")
@@ -190,6 +194,8 @@ class _Trial:
             pass
 
     def _try(self, example: dict[str, Any]) -> None:
+        if self.compared == 0 and self.rejected >= REJECTED:
+            return
         if time.perf_counter() > self._deadline:
             # Time is up: of what follows, only examples already known to fail still fail.
             if known := self._known.get(pickle.dumps(example)):
@@ -208,6 +214,7 @@ class _Trial:
             claims = listed(self.wanted.relation(self.subject, **_copied(example)))
         except NotApplicable as error:
             self.cannot = str(error) or "the simulator cannot express it"
+            self.rejected += 1
             reject()
         except BadResult as error:
             return f"FAILS: {error}"

@@ -16,7 +16,7 @@ attributes found by name; none has to exist:
 | `batch(cases)` | several cases at once: list of what the single runs return |
 | `derivative(case, parameter)` | (T, x, y, z) derivative by a field of the case, see `PARAMETERS` |
 | `jvp(case, direction)` | (T, x, y, z) derivative along {field: change}, `initial` included |
-| `vjp(case, weights)` | {field: derivative of sum(weights * densities)}, `initial` included |
+| `vjp(case, weights)` | {field: derivative of sum(weights * densities)}; `initial` too, or not |
 | `at_precision(case, name)` | a run in "single" or "double" |
 | `variants()` | {name: simulator}: other ways to run it (no jit, chunks, another device) |
 | `compartments(case)` | {name: (T, x, y, z)}: all cells, dead included and none cleared |

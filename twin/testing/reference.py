@@ -132,7 +132,7 @@ class NumpySimulator:
     def diffuse(self, u: np.ndarray, links: Links, dt_days: float) -> np.ndarray:
         """Two-stage strong-stability-preserving Runge-Kutta steps, each positive."""
         emptying = sum(np.real(g) + shifted(np.real(g), _back(offset)) for offset, g in links)
-        count = max(1, math.ceil(dt_days * float(np.max(emptying)) / 0.9))
+        count = max(1, math.ceil(dt_days * float(np.max(emptying)) / 0.9 - 1e-4))
         dt = dt_days / count
         for _ in range(count):
             first = u + dt * self.divergence(u, links)

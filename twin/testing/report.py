@@ -15,7 +15,8 @@ class Verdict:
     Attributes:
         name, number, reason: of the property.
         outcome: "holds", "FAILS" or "not applicable".
-        detail: the claim that failed, with found and expected; or why it is not applicable.
+        detail: the claim that failed, with found and expected; or why it is not applicable, as
+            a whole or, where it holds, on some examples.
         script: copy-paste script that reproduces a failure; empty otherwise.
         examples: examples that the simulator could express and that were compared.
         error, tolerance: largest error seen and the tolerance of the property.
@@ -87,7 +88,7 @@ class Report:
         width = max((len(v.name) for v in self.verdicts), default=0)
         lines = [f"{self.simulator}: {self.summary}", ""]
         for v in self.verdicts:
-            told = v.reason if v.outcome == HOLDS else v.detail
+            told = v.detail or v.reason
             lines.append(f"{v.number:>3}  {v.name:<{width}}  {v.outcome:<14}  {told}".rstrip())
         return "\n".join(lines)
 

@@ -28,6 +28,7 @@ CUBE = (7, 7, 7)
 SPACINGS = ((1.0, 1.0, 1.0), (1.0, 1.5, 2.0))
 TIMES = (4.0, 10.0)
 STEP_DAYS = 0.5
+TREATMENT_DAYS = st.integers(0, 9).map(float)
 
 
 def box_mask(shape: tuple[int, int, int] = CUBE) -> np.ndarray:
@@ -131,29 +132,26 @@ def tensor_field(tensor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @st.composite
-def fractions(
-    draw: st.DrawFn, count: int = 3, step_days: float = STEP_DAYS
-) -> tuple[tuple[float, float], ...]:
-    """Radiotherapy: `count` fractions within the first nine days, at multiples of `step_days`."""
-    day = st.integers(0, int(9.0 / step_days)).map(lambda n: n * step_days)
+def fractions(draw: st.DrawFn, count: int = 3) -> tuple[tuple[float, float], ...]:
+    """Radiotherapy: `count` fractions on whole days, two of them possibly on one."""
     dose = st.sampled_from([2.0, 1.0, 3.0, 6.0])
-    return tuple(draw(st.tuples(day, dose)) for _ in range(count))
+    return tuple(draw(st.tuples(TREATMENT_DAYS, dose)) for _ in range(count))
 
 
 @st.composite
-def drugs(
-    draw: st.DrawFn, count: int = 2, doses: int = 2, step_days: float = STEP_DAYS
-) -> tuple[Drug, ...]:
+def drugs(draw: st.DrawFn, count: int = 2, doses: int = 2) -> tuple[Drug, ...]:
     """Drugs, the first leaving within days (k = 0.5/day), the second within hours (9.2/day).
 
-    They are given at multiples of `step_days`.
+    They are given on whole days, two doses possibly on one.
     """
-    day = st.integers(0, int(9.0 / step_days)).map(lambda n: n * step_days)
     return tuple(
         Drug(
             draw(st.sampled_from([0.2, 0.05, 0.5])),
             (0.5, 9.2)[number % 2],
-            tuple(draw(st.tuples(day, st.sampled_from([1.0, 0.5, 2.0]))) for _ in range(doses)),
+            tuple(
+                draw(st.tuples(TREATMENT_DAYS, st.sampled_from([1.0, 0.5, 2.0])))
+                for _ in range(doses)
+            ),
         )
         for number in range(count)
     )
@@ -170,7 +168,7 @@ def cases(
     uniform: bool = False,
     isotropic: bool = False,
     field: bool | None = False,
-    capacities: tuple[float, ...] = (1.0, 2.0),
+    capacities: tuple[float, ...] = (1.0,),
     share: float = 1.0,
     times_days: tuple[float, ...] = TIMES,
     dt_days: float | None = STEP_DAYS,
@@ -214,6 +212,11 @@ def cases(
         drugs=draw(drugs()) if treated else (),
         dt_days=dt_days,
     )
+
+
+def courses(**keywords: Any) -> st.SearchStrategy[Case]:
+    """Untreated and treated cases; arguments as in `cases`."""
+    return st.one_of(cases(**keywords), cases(treated=True, **keywords))
 
 
 FAULTS: dict[str, tuple[str, ...]] = {

@@ -50,7 +50,7 @@ class Overshooting(FullSimulator):
         return np.where(u > 0.8 * case.carrying_capacity, 1.3 * u, u), dead
 
 
-@breaks("growth_ends_at_the_capacity", "uniform_tumors_grow_logistically")
+@breaks("growth_ends_at_the_capacity", "densities_can_be_told_in_any_unit")
 class FixedCapacity(FullSimulator):
     """a capacity of 1 whatever is asked"""
 
@@ -143,6 +143,15 @@ class GrowsOutside(FullSimulator):
         if case.dimensions == 5:
             return super().links(case)
         return super().links(case.but(mask=np.ones_like(case.mask)))
+
+
+@breaks("cells_outside_the_mask_do_not_live")
+class SpillsOver(FullSimulator):
+    """cells outside the tissue at the start that stay and grow"""
+
+    def __call__(self, case):
+        found = super().__call__(case)
+        return np.where(case.mask, found, 1.1 * case.initial)
 
 
 @breaks("a_thin_sheet_conducts_along", "a_thin_sheet_conducts_across")
@@ -546,6 +555,15 @@ class SlopeOfTheStart(FullSimulator):
         if "initial" in direction:
             return super().jvp(case.but(proliferation_rate=0.0), {"initial": direction["initial"]})
         return super().jvp(case, direction)
+
+
+@breaks("gradients_agree_with_differences")
+class LooseAdjoint(FullSimulator):
+    """a gradient by diffusivity that is off by two permille"""
+
+    def vjp(self, case, weights):
+        found = super().vjp(case, weights)
+        return {**found, "diffusivity": 1.002 * found["diffusivity"]}
 
 
 @breaks("a_batch_is_a_loop")

@@ -62,7 +62,8 @@ def cells_are_conserved_along_fibers(
     double=1e-12,
     single=1e-6,
     needs=("compartments",),
-    case=strategies.cases(growing=False, treated=True),
+    examples=8,
+    case=strategies.courses(growing=False),
 )
 def transfers_between_compartments_conserve(simulator: Subject, case: Case) -> Claim:
     """The sum over all compartments stays when rho = 0 and nothing is cleared."""

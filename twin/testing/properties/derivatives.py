@@ -90,6 +90,31 @@ def derivatives_by_the_initial_state_are_right(simulator: Subject, case: Case, s
 
 
 @relation(
+    32,
+    "a gradient from the adjoint must be the gradient, or a calibration stops short of its goal",
+    double=1e-6,
+    single=1e-4,
+    examples=2,
+    needs=("vjp",),
+    case=strategies.courses(shape=SMALL, touching=False, share=0.9),
+    seed=st.integers(0, 9),
+)
+def gradients_agree_with_differences(simulator: Subject, case: Case, seed: int) -> list[Claim]:
+    """Of a weighted sum of densities, by each number that the simulator has a gradient for."""
+    weights = np.random.default_rng(seed).random((len(case.times_days), *case.shape))
+    slopes = simulator.vjp(case, weights)
+    names = [name for name in PARAMETERS if name in slopes]
+    return [
+        equal(
+            f"gradient by {name}",
+            float(slopes[name]),
+            float((weights * differences(simulator, case, name)).sum()),
+        )
+        for name in names
+    ]
+
+
+@relation(
     33,
     "forward and adjoint derivatives are two ways to one number",
     double=1e-10,

@@ -233,6 +233,24 @@ def lengths_can_be_told_in_centimeters(simulator: Subject, case: Case) -> Claim:
 
 
 @relation(
+    10,
+    "an answer does not depend on the unit of density: cells per mL or share of the capacity",
+    double=1e-12,
+    single=1e-6,
+    case=strategies.courses(),
+    factor=st.sampled_from([2.0, 0.5, 100.0]),
+)
+def densities_can_be_told_in_any_unit(simulator: Subject, case: Case, factor: float) -> Claim:
+    """Capacity and initial state times a factor give the result times the factor."""
+    other = case.but(
+        initial=factor * case.initial, carrying_capacity=factor * case.carrying_capacity
+    )
+    return equal(
+        "density", simulator(other) / factor, simulator(case), scale=case.carrying_capacity
+    )
+
+
+@relation(
     30,
     "how an image was cropped must not matter: more air around the same tissue changes nothing",
     double=0.0,

@@ -17,7 +17,8 @@ from twin.testing.protocol import Subject
     "an answer does not depend on the unit of time",
     double=1e-12,
     single=1e-6,
-    case=strategies.cases(treated=True),
+    examples=8,
+    case=strategies.courses(),
 )
 def time_can_be_told_in_half_days(simulator: Subject, case: Case) -> Claim:
     """Every time twice as large, every rate half as large."""
@@ -45,7 +46,8 @@ def time_can_be_told_in_half_days(simulator: Subject, case: Case) -> Claim:
     "a calendar has no origin: the same course a year later gives the same answer",
     double=1e-12,
     single=1e-6,
-    case=strategies.cases(treated=True),
+    examples=8,
+    case=strategies.courses(),
     days=st.sampled_from([3.0, 365.25, -12.5]),
 )
 def the_calendar_can_be_shifted(simulator: Subject, case: Case, days: float) -> Claim:
@@ -88,7 +90,8 @@ def hours_count(simulator: Subject, case: Case, hours: int) -> Claim:
     "a simulation can be taken up where it was left: today's state holds all there is to know",
     double=1e-12,
     single=1e-6,
-    case=strategies.cases(treated=True),
+    examples=8,
+    case=strategies.courses(),
 )
 def a_course_can_be_run_in_two_parts(simulator: Subject, case: Case) -> Claim:
     """Running to day 10 equals running to day 4 and from there to day 10."""
@@ -106,7 +109,8 @@ def a_course_can_be_run_in_two_parts(simulator: Subject, case: Case) -> Claim:
     double=0.0,
     single=0.0,
     needs=("split",),
-    case=strategies.cases(treated=True),
+    examples=8,
+    case=strategies.courses(),
 )
 def a_restart_changes_no_bit(simulator: Subject, case: Case) -> Claim:
     """Through a checkpoint at day 4 as in one go."""
@@ -119,7 +123,8 @@ def a_restart_changes_no_bit(simulator: Subject, case: Case) -> Claim:
     "looking more often changes nothing",
     double=1e-12,
     single=1e-6,
-    case=strategies.cases(treated=True),
+    examples=8,
+    case=strategies.courses(),
 )
 def more_outputs_change_nothing(simulator: Subject, case: Case) -> Claim:
     """Further output times, on step ends, leave the others as they were."""
@@ -131,9 +136,10 @@ def more_outputs_change_nothing(simulator: Subject, case: Case) -> Claim:
 @relation(
     15,
     "looking at an odd hour changes no more than the error of a step",
-    double=1e-3,
-    single=1e-3,
-    case=strategies.cases(treated=True),
+    double=5e-3,
+    single=5e-3,
+    examples=8,
+    case=strategies.courses(),
 )
 def outputs_between_steps_change_little(simulator: Subject, case: Case) -> Claim:
     """A further output between two step ends changes the others by the error of a step only."""
