@@ -17,6 +17,8 @@ UNITS = frozenset(
     + ["Gy", "day", "days", "mm", "mL", "g/mL", "%"]
 )
 ORIGINS = frozenset({"measured", "literature human", "animal", "assumed"})
+ANIMAL = "animal (mouse), not a patient's value"
+"""Shown instead of the bare word: all animal values that come with the package are from mice."""
 PARAMETERS = frozenset(
     {
         "diffusivity",
@@ -124,7 +126,8 @@ class Names:
     def origin(self, text: str) -> str:
         """Where a parameter comes from."""
         kind = text.split(":")[0].strip()
-        return text if not self.shareable else kind if kind in ORIGINS else "not shown"
+        shown = text if not self.shareable else kind if kind in ORIGINS else "not shown"
+        return shown.replace("animal", ANIMAL, 1) if kind == "animal" else shown
 
     def prior(self, text: str) -> str:
         """The description of a prior: words of distributions and numbers only when shareable."""
