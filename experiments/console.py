@@ -91,8 +91,9 @@ def print_calibration(posterior: Posterior) -> None:
             verdict = f"{row['contraction']:.0%} narrower"
         else:
             verdict = "undetermined: rests on the prior"
+        animal = " (mouse)" if row["provenance"] == "animal" else ""
         table.add_row(
-            row["name"],
+            row["name"] + animal,
             row["unit"],
             f"{row['point']:.3g}",
             f"{row['low']:.3g} to {row['high']:.3g}",
