@@ -3,6 +3,7 @@
 from twin.models.anisotropic import Anisotropic
 from twin.models.fisher_kpp import FisherKPP
 from twin.models.gompertz import Gompertz
+from twin.models.hypoxia import Hypoxia
 from twin.models.immune import Immune
 from twin.models.mechanics import Mechanics
 from twin.models.model import Equations, TumorModel
@@ -15,6 +16,7 @@ MODELS: dict[str, type[TumorModel]] = {
     "anisotropic": Anisotropic,
     "mechanics": Mechanics,
     "two-clones": TwoClones,
+    "hypoxia": Hypoxia,
     "immune": Immune,
 }
 """Models by the name that the command line knows them by."""
@@ -25,6 +27,7 @@ __all__ = [
     "Equations",
     "FisherKPP",
     "Gompertz",
+    "Hypoxia",
     "Immune",
     "Mechanics",
     "State",
