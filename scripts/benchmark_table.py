@@ -21,6 +21,11 @@ GOALS = {
     "cli_help_s": "0.5",
     "mass_drift": "1e-6",
     "step_halving_error": "2e-3",
+    "ratio_anisotropic": "2.5",
+    "ratio_two_clones": "2.2",
+    "ratio_oxygen": "4",
+    "ratio_mechanics": "15",
+    "lesions_fit_s": "60",
 }
 """The most that each figure may be on two idle cores."""
 

@@ -31,6 +31,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mass_drift",
         "step_halving_error",
     ),
+    "models": (
+        "ratio_anisotropic",
+        "ratio_two_clones",
+        "ratio_oxygen",
+        "ratio_mechanics",
+    ),
     "fitting": ("calibration_s", "calibration_s_ratio", "calibration_error"),
     "scenarios": ("scenarios_1000_s", "scenarios_1000_s_ratio"),
     "memory": ("peak_rss_mb",),

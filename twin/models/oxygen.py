@@ -127,7 +127,7 @@ _GRIMES = "assumed after Grimes et al. 2014, doi 10.1098/rsif.2013.1124; not yet
 
 
 def oxygen_priors() -> list[Parameter]:
-    """Supply, consumption and effects of oxygen; only their ratio tells on cells, so one is free."""
+    """Supply, consumption and effects of oxygen; cells tell only their ratio, so one is free."""
     return [
         Parameter(
             "vessel_density",
