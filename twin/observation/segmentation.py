@@ -6,11 +6,15 @@ Thresholds after Lipkova et al. 2019 (doi 10.1109/TMI.2019.2902044) for glioma, 
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from twin.models.model import Params
+from twin.models.state import State
+from twin.observation.edema import Edema, shown
+from twin.observation.observation import bernoulli_log_prob
 from twin.parameters import Parameter, Prior, Uniform
 
 UNLABELED = 0.1
@@ -49,3 +53,32 @@ def drawn_probability(
 ) -> Float[Array, "..."]:
     """Probability that a voxel with cell fraction `seen` is drawn as tumor."""
     return jax.nn.sigmoid((seen - threshold) / width)
+
+
+class Outline(eqx.Module):
+    """A drawn mask as an observation (see `twin.observation.observation`).
+
+    Attributes:
+        label: mask label whose threshold holds.
+        edema: swelling that is drawn with the cells; None for none.
+        weight: (N,) 1 where the mask counts, or a number.
+        correlated_voxels: voxels that share one independent piece of information.
+    """
+
+    label: str = eqx.field(static=True)
+    edema: Edema | None = None
+    weight: Float[Array, "..."] | float = 1.0
+    correlated_voxels: float = 1.0
+
+    def parameters(self) -> list[Parameter]:
+        """The threshold, and the swelling's."""
+        return [threshold_parameter(self.label), *(self.edema.parameters() if self.edema else [])]
+
+    def predict(self, state: State, params: Params) -> Float[Array, "*t n"]:
+        """Probability of each voxel to be drawn."""
+        seen = shown(state, params, self.edema)
+        return drawn_probability(seen, visibility_threshold(params, self.label))
+
+    def log_prob(self, predicted: Array, observed: Array, params: Params) -> Float[Array, ""]:
+        """Of a mask."""
+        return bernoulli_log_prob(predicted, observed, self.weight, self.correlated_voxels)
