@@ -54,10 +54,10 @@ class ApparentDiffusion(eqx.Module):
     """
 
     edema: Edema | None = None
-    water_adc: float = WATER_ADC
-    dense_adc: float = DENSE_ADC
+    water_adc: float = eqx.field(static=True, default=WATER_ADC)
+    dense_adc: float = eqx.field(static=True, default=DENSE_ADC)
     weight: Float[Array, "..."] | float = 1.0
-    correlated_voxels: float = 1.0
+    correlated_voxels: float = eqx.field(static=True, default=1.0)
 
     def parameters(self) -> list[Parameter]:
         """Noise of a voxel, and the swelling's parameters."""

@@ -41,9 +41,9 @@ class Pet(eqx.Module):
 
     domain: Domain
     tracer: Literal["fet", "fdg"] = eqx.field(static=True, default="fet")
-    resolution_mm: float = RESOLUTION_MM
+    resolution_mm: float = eqx.field(static=True, default=RESOLUTION_MM)
     weight: Float[Array, "..."] | float = 1.0
-    correlated_voxels: float = 1.0
+    correlated_voxels: float = eqx.field(static=True, default=1.0)
 
     def parameters(self) -> list[Parameter]:
         """Scale, background and noise of the tracer, and for FDG the uptake of the dead."""

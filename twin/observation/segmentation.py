@@ -68,7 +68,7 @@ class Outline(eqx.Module):
     label: str = eqx.field(static=True)
     edema: Edema | None = None
     weight: Float[Array, "..."] | float = 1.0
-    correlated_voxels: float = 1.0
+    correlated_voxels: float = eqx.field(static=True, default=1.0)
 
     def parameters(self) -> list[Parameter]:
         """The threshold, and the swelling's."""

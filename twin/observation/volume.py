@@ -48,7 +48,7 @@ class Volume(eqx.Module):
     domain: Domain
     label: str = eqx.field(static=True, default="")
     edema: Edema | None = None
-    width: float = WIDTH
+    width: float = eqx.field(static=True, default=WIDTH)
 
     def parameters(self) -> list[Parameter]:
         """Noise of the reader, the threshold, and the swelling's parameters."""
