@@ -74,4 +74,3 @@ def test_parameters_are_those_that_the_prediction_asks_for(tracer, count):
     state = single(blob(box(GRID)))
     signal = pet.predict(state, values)
     assert np.isfinite(float(pet.log_prob(signal, signal, values)))
-    assert DOMAIN.spacing_mm == VOXEL
