@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
@@ -47,7 +47,9 @@ def calibrate(
     patient: Annotated[Path, Parameter(help="Patient folder with patient.yaml.")],
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="Run folder to make.")],
-    model: Annotated[str, Parameter(help="Tumor model.")] = "fisher-kpp",
+    model: Annotated[
+        str, Parameter(help="Tumor model, see docs/reference/models.md; lesion-... fits volumes.")
+    ] = "fisher-kpp",
     visits: Annotated[
         int | None, Parameter(help="Visits to fit, from the first on; the rest is held out.")
     ] = None,
@@ -61,16 +63,14 @@ def calibrate(
     from experiments import console, workflow
 
     _use_cores()
+    chosen: dict[str, Any] = {"model": model, "visits": visits, "seed": seed, "restart": restart}
+    if model.startswith(workflow.LESION):
+        with console.working("Fitting volumes"):
+            _, lesion = workflow.calibrate_lesion_run(patient, output, **chosen)
+        console.print_calibration(lesion)
+        return
     with console.working("Calibrating"):
-        run, posterior = workflow.calibrate_run(
-            patient,
-            output,
-            model=model,
-            visits=visits,
-            spacing_mm=spacing_mm,
-            seed=seed,
-            restart=restart,
-        )
+        run, posterior = workflow.calibrate_run(patient, output, spacing_mm=spacing_mm, **chosen)
     console.print_calibration(posterior)
     _next(run, "forecast")
 

@@ -14,6 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from twin.calibration import Posterior
     from twin.forecasting import Forecast
+    from twin.lesions import PatientLesion
     from twin.patient_folder import Finding
     from twin.scenarios import Ranking
 
@@ -79,7 +80,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     say("No errors." if errors == 0 else f"{errors} error{'s' if errors > 1 else ''}.")
 
 
-def print_calibration(posterior: Posterior) -> None:
+def print_calibration(posterior: Posterior | PatientLesion) -> None:
     """Parameters with intervals, and what the data does not determine."""
     table = Table(title=f"Calibrated to {', '.join(posterior.fitted_visits)}")
     for column in ("parameter", "unit", "value", "90 % interval", "90 % prior", "data says"):

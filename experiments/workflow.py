@@ -25,6 +25,7 @@ from twin.calibration.setting import make_setting
 from twin.draws import setting_of
 from twin.errors import TwinError
 from twin.forecasting import Forecast, VisitForecast, forecast
+from twin.lesions import LESION_MODELS, PatientLesion, fit_patient
 from twin.models import MODELS
 from twin.models.model import TumorModel
 from twin.models.priors import growth_priors
@@ -49,13 +50,22 @@ FINALISTS, FRESH_DRAWS = 10, 200
 Progress = Callable[[int, int], None]
 
 
+LESION = "lesion-"
+"""Beginning of the names of models that know a lesion's volume alone."""
+
+
 def model_named(name: str) -> TumorModel:
-    """The tumor model of a name on the command line."""
+    """The spatial tumor model of a name on the command line."""
     if name not in MODELS:
-        raise TwinError(
-            f"unknown model {name!r}", where="--model", expected=", ".join(MODELS), got=repr(name)
-        )
+        raise _unknown_model(name)
     return MODELS[name]()
+
+
+def _unknown_model(name: str) -> TwinError:
+    known = [*MODELS, *(LESION + model for model in LESION_MODELS)]
+    return TwinError(
+        f"unknown model {name!r}", where="--model", expected=", ".join(known), got=repr(name)
+    )
 
 
 def prepare(
@@ -84,18 +94,13 @@ def calibrate_run(
     seed: int = 0,
     restart: bool = False,
 ) -> tuple[Run, Posterior]:
-    """Calibrate a patient and start a run folder with the posterior."""
+    """Calibrate a spatial model to a patient and start a run folder with the posterior."""
     equations = model_named(model)
     Run.refuse_taken(run_folder, restart=restart)
     patient = load_patient(patient_folder)
     posterior = calibrate(prepare(patient, spacing_mm=spacing_mm), equations, visits=visits)
-    configuration = {
-        "patient": str(Path(patient_folder).resolve()),
-        "model": model,
-        "visits": len(posterior.fitted_visits),
-        "spacing_mm": spacing_mm,
-    }
-    run = Run.create(run_folder, dict(patient.provenance), configuration, seed, restart=restart)
+    chosen = {"model": model, "spacing_mm": spacing_mm}
+    run = _start(patient_folder, run_folder, patient, posterior, chosen, seed, restart)
     run.save_arrays(
         "posterior.h5",
         {"z_mean": posterior.z_mean, "z_covariance": posterior.z_covariance},
@@ -106,14 +111,61 @@ def calibrate_run(
             "diagnostics": dict(posterior.diagnostics),
         },
     )
-    run.save_json("parameters.json", posterior.summary())
-    run.record("calibrate", {"converged": posterior.converged, **posterior.diagnostics})
     return run, posterior
+
+
+def calibrate_lesion_run(
+    patient_folder: str | Path,
+    run_folder: str | Path,
+    *,
+    model: str,
+    visits: int | None = None,
+    seed: int = 0,
+    restart: bool = False,
+) -> tuple[Run, PatientLesion]:
+    """Fit a model of the lesion's volume to the outlines of a patient and start a run folder."""
+    name = model.removeprefix(LESION)
+    if name not in LESION_MODELS:
+        raise _unknown_model(model)
+    Run.refuse_taken(run_folder, restart=restart)
+    patient = load_patient(patient_folder)
+    found = fit_patient(patient, LESION_MODELS[name](), visits=visits)
+    run = _start(patient_folder, run_folder, patient, found, {"model": model}, seed, restart)
+    return run, found
+
+
+def _start(
+    patient_folder: str | Path,
+    run_folder: str | Path,
+    patient: Patient,
+    found: Posterior | PatientLesion,
+    chosen: dict[str, Any],
+    seed: int,
+    restart: bool,
+) -> Run:
+    """A run folder with what was asked for and the parameters found."""
+    configuration = {
+        "patient": str(Path(patient_folder).resolve()),
+        "visits": len(found.fitted_visits),
+        **chosen,
+    }
+    run = Run.create(run_folder, dict(patient.provenance), configuration, seed, restart=restart)
+    run.save_json("parameters.json", found.summary())
+    run.record("calibrate", {"converged": found.converged, **found.diagnostics})
+    return run
 
 
 def load_posterior(run: Run) -> Posterior:
     """The posterior of a run, with its patient; an error where the patient's files have changed."""
     chosen = run.configuration
+    if chosen["model"].startswith(LESION):
+        raise TwinError(
+            "a lesion model knows volumes alone: there is nothing to forecast in space",
+            where=f"run {run.folder}",
+            expected="a run of " + ", ".join(MODELS),
+            got=chosen["model"],
+            fix="Calibrate a spatial model, or forecast volumes with twin.lesions.fit_patient.",
+        )
     patient = load_patient(chosen["patient"])
     run.check_inputs(dict(patient.provenance))
     arrays, stored = run.load_arrays("posterior.h5")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -238,7 +239,7 @@ def _tissues(files: _Files, entries: dict[str, str]) -> dict[str, np.ndarray]:
 
 
 def _tensor(
-    files: _Files, entries: Mapping[str, str], tissue: np.ndarray | None
+    files: _Files, entries: Mapping[Any, str], tissue: np.ndarray | None
 ) -> np.ndarray | None:
     """The diffusion tensor along the axes of the frame; None without one or after an error."""
     if not entries:
