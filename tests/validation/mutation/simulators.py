@@ -1,0 +1,156 @@
+"""The simulator that mutants are judged by: the anisotropic model with every extra of the kit.
+
+`variants` are limits in which another part of the package must give the same densities: a dose map
+of ones, two tissues that are alike, a round tensor, a depot that empties at once beside a second
+compartment that takes up nothing, growth that is all repopulation, tables longer than needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from twin.domain import Domain, make_domain
+from twin.simulation import Trajectory
+from twin.testing.adapters.twin_models import REFERENCE_MG_M2, TensorSimulator, TwinSimulator
+from twin.testing.case import Case
+from twin.treatments.chemotherapy import Drug, add_drug
+from twin.treatments.kinetics import Kinetics
+from twin.treatments.radiotherapy import bed_gy, eqd2_gy
+from twin.treatments.schedule import DrugDose, Fraction, Schedule
+
+
+class Ours(TensorSimulator):
+    """Fisher-KPP, along fibers where a case has tensors."""
+
+    def __init__(self) -> None:
+        super().__init__("Anisotropic", name="oncotwin under mutation")
+
+    def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
+        """Refuses what `twin.simulate` leaves to the tables of parameters: sizes and signs."""
+        if not min(case.spacing_mm) > 0.0:
+            raise ValueError(f"spacing must be positive, not {case.spacing_mm}")
+        if case.dimensions == 0 and not float(case.diffusivity) >= 0.0:
+            raise ValueError(f"diffusivity must not be negative, not {case.diffusivity}")
+        if not case.alpha_beta_ratio > 0.0:
+            raise ValueError(f"alpha/beta must be positive, not {case.alpha_beta_ratio}")
+        return super().domain(case)
+
+    def eqd2(self, dose_gy: float, fractions: int, alpha_beta_ratio: float) -> float:
+        """By `twin.treatments.radiotherapy`."""
+        effective = bed_gy([dose_gy] * fractions, alpha_beta_ratio)
+        return eqd2_gy(effective, alpha_beta_ratio)
+
+    def variants(self) -> dict[str, Callable[[Case], np.ndarray]]:
+        """Other parts of the package in the limit where they must agree."""
+        return {
+            "tables padded": super().variants()["tables padded"],
+            "a dose map of ones": ThroughDoseMap(),
+            "two alike tissues": AlikeTissues(),
+            "a round tensor": RoundTensor(),
+            "a depot that empties at once": FastDepot(),
+            "growth as repopulation": Repopulation(),
+        }
+
+
+class RoundTensor(TwinSimulator):
+    """A number as a tensor that is alike in all directions, half of the spread along it."""
+
+    def __init__(self) -> None:
+        super().__init__("Anisotropic", {"fiber_share": 0.5})
+
+    def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
+        """With the identity as tensor."""
+        if case.dimensions != 0:
+            return super().domain(case)
+        mask = np.pad(np.asarray(case.mask, bool), 1)
+        six = np.multiply.outer(np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), np.ones(mask.shape))
+        domain = make_domain(mask, case.spacing_mm, tensor=six, neighbors=26)
+        return domain, {"diffusivity": float(case.diffusivity)}
+
+
+class ThroughDoseMap(TwinSimulator):
+    """Fractions through the second of two dose maps; the first holds no dose."""
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP")
+
+    def trajectory(
+        self, case: Case, parameters: Mapping[str, float] | None = None, **changes: Any
+    ) -> Trajectory:
+        """With the two maps."""
+        shape = tuple(n + 2 for n in case.shape)
+        maps = np.stack([np.zeros(shape), np.ones(shape)])
+        return super().trajectory(case, parameters, **{"dose_maps": maps, **changes})
+
+    def schedule(self, case: Case) -> Schedule:
+        """Every fraction by the second map."""
+        usual = super().schedule(case)
+        fractions = tuple(Fraction(f.time_days, f.dose_gy, 1) for f in usual.fractions)
+        return replace(usual, fractions=fractions)
+
+
+class AlikeTissues(TwinSimulator):
+    """A number as two tissues in alternating layers, with every ratio 1."""
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP")
+
+    def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
+        """Layers of two tissues across x."""
+        if case.dimensions != 0:
+            return super().domain(case)
+        mask = np.pad(np.asarray(case.mask, bool), 1)
+        share = (np.indices(mask.shape)[0] % 2).astype(float)
+        ratios = ("diffusivity_ratio", "growth_ratio", "capacity_ratio")
+        return make_domain(mask, case.spacing_mm, {"one": 1.0 - share, "other": share}), {
+            "diffusivity": float(case.diffusivity),
+            **{f"{name}_other": 1.0 for name in ratios},
+        }
+
+
+class FastDepot(TwinSimulator):
+    """Drugs from a depot that empties at once, with a compartment that takes up nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP")
+
+    def values(self, case: Case, domain: Domain) -> dict[str, float]:
+        """With the sensitivities under the names of the depots."""
+        usual = super().values(case, domain)
+        return usual | {f"sensitivity_{n}": d.sensitivity_per_day for n, d in _depots(case).items()}
+
+    def schedule(self, case: Case) -> Schedule:
+        """The same doses of drugs with more compartments."""
+        doses = []
+        for name, drug in _depots(case).items():
+            rate = drug.elimination_rate_per_day
+            kinetics = Kinetics(rate, 1e-9, 1.7, absorption_rate_per_day=1e9)
+            add_drug(Drug(name, kinetics, REFERENCE_MG_M2, 0.1, 0.5, "none", "assumed"))
+            doses += [DrugDose(t, name, a * REFERENCE_MG_M2) for t, a in drug.doses if a != 0.0]
+        return replace(super().schedule(case), drug_doses=tuple(doses))
+
+
+class Repopulation(TwinSimulator):
+    """Half the growth rate, doubled from a fraction of nothing at the start on."""
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP", {"repopulation_factor": 1.0, "repopulation_delay": 0.0})
+
+    def values(self, case: Case, domain: Domain) -> dict[str, float]:
+        """With half the rate."""
+        return super().values(case.but(proliferation_rate=0.5 * case.proliferation_rate), domain)
+
+    def schedule(self, case: Case) -> Schedule:
+        """With a fraction of 0 Gy at the start."""
+        return super().schedule(case) + Schedule((Fraction(case.start_days, 0.0),))
+
+
+def _depots(case: Case) -> dict[str, Any]:
+    return {f"depot-{i}-{d.elimination_rate_per_day:g}": d for i, d in enumerate(case.drugs)}
+
+
+ours = Ours()
