@@ -96,7 +96,10 @@ def test_pseudoprogression_the_outline_grows_under_radiotherapy_while_the_tumor_
     cells_only = np.asarray(Volume(DOMAIN, "flair").predict(states, params))
     print(f"outlined, mL, days {days}: {volume.round(1)}; cells alone {cells_only.round(1)}")
     print(f"viable, mL: {found.viable_ml.round(2)}")
+    typical = np.asarray(FLAIR.predict(states, PARAMS))
+    print(f"at the median of every coefficient: {typical.round(2)}")
     assert np.all(np.diff(found.viable_ml[:4]) < 0.0)
+    assert typical[1] < 1.1 * typical[0]
     assert found.viable_ml[3] < 0.2 * found.viable_ml[0]
     assert volume[1] > 1.15 * volume[0] and volume[2] > volume[0]
     assert cells_only[2] < 0.8 * cells_only[0]
@@ -128,7 +131,8 @@ def test_lingering_debris_makes_the_outline_grow_for_weeks_after_the_last_fracti
     print(f"peak {weeks[peak]} weeks after the last fraction, above baseline for {weeks[above]}")
     assert weeks[peak] >= 2 and weeks[above] >= 6
     assert volume[1 + peak] > 1.05 * volume[0]
-    assert found.viable_ml[1 : above + 2].max() < 0.1 * found.viable_ml[0]
+    assert found.viable_ml[1 : above + 2].max() < 0.03 * found.viable_ml[0]
+    assert found.viable_ml[-1] > 5.0 * found.viable_ml[1 + peak]
     assert volume[-1] < 0.75 * volume[0]
 
 
