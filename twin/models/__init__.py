@@ -9,6 +9,7 @@ from twin.models.mechanics import Mechanics
 from twin.models.model import Equations, TumorModel
 from twin.models.state import State
 from twin.models.two_clones import TwoClones
+from twin.models.vessels import Vessels
 
 MODELS: dict[str, type[TumorModel]] = {
     "fisher-kpp": FisherKPP,
@@ -18,6 +19,7 @@ MODELS: dict[str, type[TumorModel]] = {
     "two-clones": TwoClones,
     "hypoxia": Hypoxia,
     "immune": Immune,
+    "vessels": Vessels,
 }
 """Models by the name that the command line knows them by."""
 
@@ -33,4 +35,5 @@ __all__ = [
     "State",
     "TumorModel",
     "TwoClones",
+    "Vessels",
 ]
