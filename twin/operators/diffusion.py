@@ -18,8 +18,8 @@ from twin.operators.pairs import Pairs
 class DiffusionOperator(Protocol):
     """What a diffusion step needs to know: L = scale * apply_unscaled.
 
-    `twin.operators.fluxes.Conductances`, `twin.operators.stencil.Stencil` and
-    `twin.operators.mixture.Mixture` are operators.
+    `twin.operators.fluxes.Conductances`, `twin.operators.stencil.Stencil`,
+    `twin.operators.mixture.Mixture` and `twin.operators.obstacle.Obstructed` are operators.
     """
 
     @property
@@ -32,13 +32,18 @@ class DiffusionOperator(Protocol):
         """Largest sum of the weights of a voxel, 1/day; a step is positive while dt * rate <= 1."""
         ...
 
+    def apply_unscaled(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
+        """L u at a scale of 1."""
+        ...
+
+
+@runtime_checkable
+class SymmetricOperator(DiffusionOperator, Protocol):
+    """An operator that is its own transpose, with its weights at hand."""
+
     @property
     def pairs(self) -> Pairs:
         """Weights by offset, at a scale of 1, for steps that limit single flows."""
-        ...
-
-    def apply_unscaled(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
-        """L u at a scale of 1."""
         ...
 
 
