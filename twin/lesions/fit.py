@@ -1,6 +1,6 @@
 """Most probable parameters of a lesion model for every lesion of a series at once.
 
-Parameters are fitted in standard normal scores z (twin/parameters): the prior is |z|²/2. Each lesion
+Parameters are fitted in standard normal scores z (twin/parameters): the prior is |z|²/2. Every one
 is fitted from several starts spread over the prior; all of them run side by side.
 """
 
@@ -80,10 +80,10 @@ def fit_lesions(
             names,
             max_iterations,
             readings_of(series),
-            series.times_days - series.first_day[:, None],
-            untreated,
-            before,
-            _starts(series, table, names),
+            jnp.asarray(series.times_days - series.first_day[:, None]),
+            jnp.asarray(untreated),
+            jnp.asarray(before),
+            jnp.asarray(_starts(series, table, names)),
         )
         minimum = jax.tree.map(np.asarray, minimum)
     log_prior = -0.5 * (minimum.point**2).sum(axis=1)

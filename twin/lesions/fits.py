@@ -1,7 +1,7 @@
 """What fits of a lesion model know: parameters with intervals, forecasts, and what is undetermined.
 
-Scores of parameters are Gaussian around the most probable ones (Laplace). Their prior deviation is 1,
-so contraction = 1 − sd is the share of the prior's spread that the readings removed.
+Scores of parameters are Gaussian around the most probable ones (Laplace). Their prior deviation is
+1, so contraction = 1 − sd is the share of the prior's spread that the readings removed.
 """
 
 from __future__ import annotations
@@ -268,9 +268,9 @@ class LesionFits:
         with jax.enable_x64(True):
             return np.asarray(
                 reading_sd(
-                    values["reading_sd"][..., None],
-                    values["diameter_sd"][..., None],
-                    np.maximum(diameter, 1.0),
+                    jnp.asarray(values["reading_sd"][..., None]),
+                    jnp.asarray(values["diameter_sd"][..., None]),
+                    jnp.asarray(np.maximum(diameter, 1.0)),
                 )
             )
 
@@ -313,4 +313,5 @@ def _courses_of(
         return curve[read_days.size :], offset, variance, expected.wander_sd
 
     draws = jax.vmap(one, in_axes=(0, None, None, None, None, None))
-    return jax.vmap(draws)(scores, readings, read_days, days, untreated, before)
+    fields = (jnp.asarray(a) for a in (read_days, days, untreated, before))
+    return jax.vmap(draws)(jnp.asarray(scores), readings, *fields)

@@ -7,10 +7,10 @@ m is the curve of the model, d_i the diameter of the reading itself and not of t
 that vanishes must not excuse itself by its size), L the limit of what can be measured. Without b,
 readings far in the past would count for a forecast as much as the last one, which they do not.
 Readings are taken one after the other, each with the mean and deviation that those before it leave
-(the Kalman filter of a scalar; a censored reading moves it by the moments of a cut normal). Noise in
-the dynamics of fitted models: Kristensen et al. 2004 (doi 10.1016/j.automatica.2003.10.001).
-Censoring: Beal 2001 (doi 10.1023/A:1012299115260). The curvature is the expected one for readings with a value, so
-that it never falls below the prior's.
+(the Kalman filter of a scalar; a censored reading moves it by the moments of a cut normal). Noise
+in the dynamics of fitted models: Kristensen et al. 2004 (doi 10.1016/j.automatica.2003.10.001).
+Censoring: Beal 2001 (doi 10.1023/A:1012299115260). The curvature is the expected one for readings
+with a value, so that it never falls below the prior's.
 """
 
 from __future__ import annotations

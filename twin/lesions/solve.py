@@ -38,7 +38,7 @@ def integrate(
     if jumps.size:
         controller = diffrax.ClipStepSizeController(controller, jump_ts=jumps)
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda time, state, _: change(time, state)),
+        diffrax.ODETerm(lambda time, state, _: change(jnp.asarray(time), state)),
         diffrax.Tsit5(),
         jnp.zeros_like(days[0]),
         days[order[-1]] + _BEYOND_DAYS,

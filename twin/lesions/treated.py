@@ -5,10 +5,11 @@
     R(t) = Σ_(t_k < t) α (d_k + q(d_k) / (α/β))
 
 u are viable cells, V is what an outline shows: viable cells and killed ones that are not cleared
-yet. f is the share of a drug's kill that reaches population i, c_j the drug's relative concentration
-(twin/treatments), q the squared dose, linear above an onset. A fraction moves cells from u to V − u,
-so V has no jump and the equations are solved without stopping. Kill and clearance are those of
-twin/models/fisher_kpp; repair between fractions, drugs that sensitize and repopulation are left out.
+yet. f is the share of a drug's kill that reaches population i, c_j the relative concentration of a
+drug (twin/treatments), q the squared dose, linear above an onset. A fraction moves cells from u to
+V − u, so V has no jump and the equations are solved without stopping. Kill and clearance are those
+of twin/models/fisher_kpp; repair between fractions, drugs that sensitize and repopulation are left
+out.
 """
 
 from __future__ import annotations

@@ -139,7 +139,8 @@ class HypoxiaEquations(LogisticEquations):
         """Cells spread beside the necrosis of the middle of the step, dead ones are cleared."""
         half_cleared = jnp.exp(-0.5 * self.necrosis_clearance * dt_days)
         necrotic = half_cleared * state.fields["necrotic"]
-        cells = diffuse(state.cells, obstructed(self.operator, necrotic), dt_days, loop)
+        beside = obstructed(self.operator, necrotic)
+        cells = diffuse(state.cells, beside, dt_days, loop)  # type: ignore[arg-type]
         dead = state.dead * jnp.exp(-self.clearance * dt_days)
         return State(cells, dead, {**state.fields, "necrotic": half_cleared * necrotic})
 

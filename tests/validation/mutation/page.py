@@ -13,8 +13,8 @@ TEETH = """
 
 Each property fails for at least one. Where a mutant above was stopped by the property, it is named
 ("package"); for the others it is a defect of the NumPy reference, a switch of
-`tests/twin/testing/broken_simulators.py`, which `tests/twin/testing/test_teeth.py` holds against the
-kit at every run ("reference"). Other properties come first in the order of judging, so that a
+`tests/twin/testing/broken_simulators.py`, which `tests/twin/testing/test_teeth.py` holds against
+the kit at every run ("reference"). Other properties come first in the order of judging, so that a
 property without a mutant of the package here may well have failed for one.
 
 | property | defect | in |
