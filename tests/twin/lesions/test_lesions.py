@@ -28,7 +28,7 @@ def test_a_curve_is_the_solution_of_its_equation(name):
 
 
 def test_intervals_hold_the_growth_of_exact_readings_and_a_batch_is_a_loop():
-    rates = np.array([0.005, 0.02, 0.04])
+    rates = np.array([0.001, 0.003, 0.006])
     volumes = [(5.0 * np.exp(rate * DAYS)).tolist() for rate in rates]
     days = DAYS.tolist()
     model = LESION_MODELS["exponential"]()
