@@ -91,6 +91,13 @@ def make_domain(
     tissue = np.asarray(tissue, bool)
     if not tissue.any():
         raise TwinError("tissue mask is empty", where="tissue", expected="at least one voxel")
+    if not all(np.isfinite(h) and h > 0.0 for h in spacing_mm):
+        raise TwinError(
+            "voxel size is not positive",
+            where="spacing_mm",
+            expected="three edges above 0 mm",
+            got=str(tuple(spacing_mm)),
+        )
     border = tissue.copy()
     border[1:-1, 1:-1, 1:-1] = False
     if border.any():

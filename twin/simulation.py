@@ -22,6 +22,8 @@ from twin.treatments.schedule import Schedule
 OK, NOT_FINITE, OUT_OF_BOUNDS = 0, 1, 2
 ROUND_OFF = 1e-5
 """A saturated tumor may stand this much above its capacity in float32."""
+POSITIVE = ("alpha_beta_ratio", "clearance_half_life", "repair_half_time", "linear_onset_dose")
+"""Parameters that are divided by; every other one may be 0."""
 STATUS = {OK: "ok", NOT_FINITE: "not finite", OUT_OF_BOUNDS: "outside 0..1"}
 
 
@@ -267,4 +269,10 @@ def _complete(
             expected=", ".join(sorted(table)),
             got="without " + ", ".join(missing),
         )
+    for name, value in params.items():
+        least = "above 0" if name in POSITIVE else "at least 0"
+        if value < 0.0 or (value == 0.0 and name in POSITIVE):
+            raise TwinError(
+                "parameter out of range", where=name, expected=least, got=f"{float(value):g}"
+            )
     return {**fixed, **params}

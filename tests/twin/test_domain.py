@@ -75,3 +75,8 @@ def test_fractions_that_exceed_one_together_are_refused():
 def test_a_field_on_another_grid_is_refused():
     with pytest.raises(TwinError, match=r"not on the grid.*\(9, 8, 7\).*\(7, 8, 9\)"):
         make_domain(box(), SPACING).flat(np.zeros((7, 8, 9)))
+
+
+def test_a_voxel_size_that_is_not_positive_is_refused():
+    with pytest.raises(TwinError, match="spacing_mm: voxel size is not positive.*-1"):
+        make_domain(box(), (1.0, -1.0, 1.0))

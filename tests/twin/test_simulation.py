@@ -239,3 +239,12 @@ def test_the_burden_is_tissue_volume_at_full_capacity():
     assert found.viable_ml[0] == pytest.approx(0.5 * box().sum() * 3.0 / 1000)
     assert found.visible_ml(0.4)[0] == pytest.approx(box().sum() * 3.0 / 1000)
     assert found.visible_ml(0.6)[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    "name, value, expected",
+    [("diffusivity", -0.1, "at least 0"), ("alpha_beta_ratio", 0.0, "above 0")],
+)
+def test_a_parameter_out_of_range_is_refused_by_name(name, value, expected):
+    with pytest.raises(TwinError, match=f"{name}: parameter out of range.*{expected}"):
+        run(blob(box()), [2.0], params={name: value})
