@@ -60,7 +60,7 @@ def main() -> None:
             for file in FILES
         }
         with given.results.open("a", encoding="utf-8") as stream:
-            head = {"baseline": outcomes, "places": places, "seed": given.seed}
+            head = {"baseline": outcomes, "places": places, "seed": given.seed, "drawn": given.size}
             stream.write(json.dumps(head) + "\n")
         sample = drawn(package, reached, given.size, given.seed)
         mutants = [*([] if given.no_fixed else FIXED), *sample]

@@ -109,14 +109,7 @@ def states_in_double(
     They are NumPy's, unless values of `params` are traced inside the caller's `enable_x64(True)`.
     """
     schedule, domain = schedule or Schedule(), domain or make_domain(box(), SPACING)
-    forcing, rows = compile_forcing(
-        schedule,
-        start_days=0.0,
-        times_days=times,
-        drugs=schedule.drugs,
-        body_surface_m2=SURFACE_M2,
-        max_step_days=max_step_days,
-    )
+    forcing, rows = _padded(schedule, times, max_step_days)
     with jax.enable_x64(True):
         if not isinstance(initial, State):
             initial = jnp.asarray(initial, jnp.float64).reshape(-1)
@@ -131,6 +124,25 @@ def states_in_double(
         found = jax.tree.map(lambda leaf: leaf[jnp.asarray(rows)], found)
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found))
     return found if traced else jax.tree.map(np.asarray, found)
+
+
+def _padded(schedule, times, max_step_days):
+    """Tables of few different lengths, so that courses of many steps share a compiled program."""
+
+    def tables(**lengths):
+        return compile_forcing(
+            schedule,
+            start_days=0.0,
+            times_days=times,
+            drugs=schedule.drugs,
+            body_surface_m2=SURFACE_M2,
+            max_step_days=max_step_days,
+            **lengths,
+        )
+
+    bare, _ = tables()
+    steps, rows = bare.dt_days.size, bare.row_start.size
+    return tables(steps=max(600, 2 ** int(np.ceil(np.log2(steps)))), rows=-(-rows // 4) * 4)
 
 
 def solve_in_double(initial, times, schedule=None, *, domain=None, **keywords):

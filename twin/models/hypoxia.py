@@ -15,6 +15,7 @@ their ratio of vessels to cells. With plenty of oxygen this is Fisher-KPP.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import equinox as eqx
@@ -74,8 +75,8 @@ class HypoxiaEquations(LogisticEquations):
         """Both kinds in the balance that their oxygen sets, no necrosis yet."""
         share = self._share(viable)
         nothing = jnp.zeros_like(viable)
-        fields = {"necrotic": nothing, "hypoxic_share": share}
-        return State(((1.0 - share) * viable, share * viable), nothing, fields)
+        cells = (1.0 - share) * viable, share * viable
+        return State(cells, nothing, {"necrotic": nothing}, {"hypoxic_share": share})
 
     def tables(self, forcing: Forcing) -> HypoxiaTable:
         """Growth, switching and kill of each half step."""
@@ -92,8 +93,9 @@ class HypoxiaEquations(LogisticEquations):
         """Growth, switching and necrosis between two parts of kill.
 
         Oxygen is that of the start of the step in its first half and that of its predicted end in
-        its second: a trapezoidal rule, for one evaluation each. What switches is exact, since the
-        two rates add up to k everywhere.
+        its second: a trapezoidal rule, for one evaluation each. Both stand between the two parts of
+        kill, so that a drug gone within hours has acted and a lasting one errs in opposite ways.
+        What switches is exact, since the two rates add up to k everywhere.
         """
         early = [u * jnp.exp(-kill) for u, kill in zip(state.cells, table.kill.early, strict=True)]
         fresh, hypoxic = early
@@ -103,12 +105,10 @@ class HypoxiaEquations(LogisticEquations):
         dying = self.necrosis_rate * table.half_days
         viable = fresh + hypoxic
         if half == 1:
-            old = state.fields["hypoxic_share"]
+            old = state.memory["hypoxic_share"]
             grown = growing * (1.0 - old) * fresh * (1.0 - (viable + necrotic) * room)
             lost = dying * self._starved(old) * hypoxic
-            late_fresh, late_hypoxic = jnp.exp(-table.kill.late)
-            viable = late_fresh * (fresh + grown) + late_hypoxic * (hypoxic - lost)
-            viable = jnp.maximum(viable, 0.0)
+            viable = jnp.maximum(viable + grown - lost, 0.0)
         share = jax.lax.optimization_barrier(self._share(viable))
         kept = faded(dying * self._starved(share))
         for part in ("growth", "switch", "necrosis")[:: 1 if half == 0 else -1]:
@@ -123,8 +123,7 @@ class HypoxiaEquations(LogisticEquations):
         grown = fresh, hypoxic
         late = tuple(u * jnp.exp(-kill) for u, kill in zip(grown, table.kill.late, strict=True))
         killed = (state.viable - sum(early)) + (sum(grown) - sum(late))
-        fields = {"necrotic": necrotic, "hypoxic_share": share}
-        return State(late, state.dead + killed, fields)
+        return State(late, state.dead + killed, {"necrotic": necrotic}, {"hypoxic_share": share})
 
     def _share(self, viable: Array) -> Array:
         """1 − f at a density of viable cells."""
@@ -142,7 +141,7 @@ class HypoxiaEquations(LogisticEquations):
         beside = obstructed(self.operator, necrotic)
         cells = diffuse(state.cells, beside, dt_days, loop)  # type: ignore[arg-type]
         dead = state.dead * jnp.exp(-self.clearance * dt_days)
-        return State(cells, dead, {**state.fields, "necrotic": half_cleared * necrotic})
+        return replace(state, cells=cells, dead=dead, fields={"necrotic": half_cleared * necrotic})
 
     def irradiate(self, state: State, dose: Dose) -> State:
         """The less oxygen, the more cells survive."""
@@ -150,7 +149,7 @@ class HypoxiaEquations(LogisticEquations):
             dose, lambda: self.oxygen.protection(self.oxygen.tension(state.viable))
         )
         cells = tuple(survival * u for u in state.cells)
-        return State(cells, state.dead + (state.viable - sum(cells)), state.fields)
+        return replace(state, cells=cells, dead=state.dead + (state.viable - sum(cells)))
 
 
 def faded(exponent: Float[Array, "*n"]) -> Array:

@@ -30,8 +30,8 @@ def check_case(case: Case) -> None:
     )
     _need(np.shape(case.initial) == shape, "initial", f"shape {shape}", np.shape(case.initial))
     _need(_above_zero(case.carrying_capacity), "carrying_capacity", "> 0", case.carrying_capacity)
-    u = np.asarray(case.initial)
-    bounded = np.isfinite(u).all() and u.min() >= 0.0 and u.max() <= case.carrying_capacity
+    u, most = np.asarray(case.initial), (1.0 + 1e-6) * case.carrying_capacity
+    bounded = np.isfinite(u).all() and u.min() >= 0.0 and u.max() <= most
     _need(bool(bounded), "initial", "0 to the carrying capacity", f"{u.min():g} to {u.max():g}")
     _check_diffusivity(case, shape)
     for name in ("proliferation_rate", "alpha"):

@@ -25,8 +25,8 @@ attributes found by name; none has to exist:
 | `adc_to_cells(adc)` | cell fraction of ADC values, 1e-3 mm²/s; `water_adc` is its upper end |
 | `survival(dose_gy, alpha, alpha_beta_ratio)` | surviving fraction of one fraction |
 | `eqd2(dose_gy, fractions, alpha_beta_ratio)` | EQD2 of a course of equal fractions, Gy |
-| `geud(doses_gy, volumes, n)` | generalized equivalent uniform dose, Gy |
-| `ntcp(doses_gy, volumes)`, `tcp(doses_gy, volumes)` | probabilities |
+| `geud(doses_gy, n)` | generalized equivalent uniform dose of voxels of one size, Gy |
+| `ntcp(doses_gy)`, `tcp(doses_gy)` | probabilities for such voxels |
 | `cvar(losses, level)`, `pareto(first, second)` | tail mean; bool mask of undominated points |
 | `best_plan(losses, level)` | index of the plan of least CVaR, losses (plans, draws) |
 | `posterior_sd(values, noise_sd, prior_sd)` | sd of a level seen through independent noise |
@@ -92,8 +92,7 @@ class Subject:
                 f"expected an array of numbers of shape {wanted}, got shape {found.shape},"
                 f" {found.dtype}"
             )
-        if not hasattr(self.simulator, "precision") and found.dtype.itemsize < 8:
-            self.single = True
+        self._note(found)
         return found.astype(float)
 
     def offers(self, extra: str) -> bool:
@@ -101,7 +100,26 @@ class Subject:
         return getattr(self.simulator, extra, None) is not None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.simulator, name)
+        extra = getattr(self.simulator, name)
+        if not callable(extra):
+            return extra
+
+        def noted(*arguments: Any, **keywords: Any) -> Any:
+            result = extra(*arguments, **keywords)
+            self._note(result)
+            return result
+
+        return noted
+
+    def _note(self, result: Any) -> None:
+        """Count as single precision from the first float32 result on."""
+        if hasattr(self.simulator, "precision"):
+            return
+        parts = list(result.values()) if isinstance(result, dict) else result
+        for part in parts if isinstance(parts, (list, tuple)) else [parts]:
+            kind = getattr(part, "dtype", None)
+            if kind is not None and kind.kind == "f" and kind.itemsize < 8:
+                self.single = True
 
 
 def name_of(simulator: Any) -> str:

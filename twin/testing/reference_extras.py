@@ -46,22 +46,22 @@ class FullSimulator(NumpySimulator):
         """n d (d + r) / (2 + r)."""
         return fractions * dose_gy * (dose_gy + alpha_beta_ratio) / (2.0 + alpha_beta_ratio)
 
-    def geud(self, doses_gy: np.ndarray, volumes: np.ndarray, n: float) -> float:
-        """(sum v d^(1/n))^n, scaled by the largest dose so that no power overflows."""
+    def geud(self, doses_gy: np.ndarray, n: float) -> float:
+        """(mean d^(1/n))^n, scaled by the largest dose so that no power overflows."""
         top = doses_gy.max()
         if top == 0.0:
             return 0.0
-        return float(top * (volumes @ (doses_gy / top) ** (1.0 / n)) ** n)
+        return float(top * np.mean((doses_gy / top) ** (1.0 / n)) ** n)
 
-    def ntcp(self, doses_gy: np.ndarray, volumes: np.ndarray) -> float:
+    def ntcp(self, doses_gy: np.ndarray) -> float:
         """Phi((gEUD - TD50) / (m TD50))."""
-        dose = self.geud(doses_gy, volumes, VOLUME_EXPONENT)
+        dose = self.geud(doses_gy, VOLUME_EXPONENT)
         return float(ndtr((dose - TD50_GY) / (SLOPE * TD50_GY)))
 
-    def tcp(self, doses_gy: np.ndarray, volumes: np.ndarray) -> float:
-        """exp(-N sum v S) for doses in 2 Gy fractions."""
+    def tcp(self, doses_gy: np.ndarray) -> float:
+        """exp(-N mean S) for doses in 2 Gy fractions."""
         survival = np.exp(-ALPHA * doses_gy * (1.0 + 2.0 / ALPHA_BETA_RATIO))
-        return float(np.exp(-CLONOGENS * (volumes @ survival)))
+        return float(np.exp(-CLONOGENS * survival.mean()))
 
     def concentration(
         self, doses: tuple[tuple[float, float], ...], rate: float, times: np.ndarray

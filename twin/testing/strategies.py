@@ -166,7 +166,7 @@ def cases(
     growing: bool = True,
     treated: bool = False,
     uniform: bool = False,
-    isotropic: bool = False,
+    isotropic: bool = True,
     field: bool | None = False,
     capacities: tuple[float, ...] = (1.0,),
     share: float = 1.0,

@@ -1,5 +1,7 @@
 """Two rates of clearance: nothing changes without debris, and its course is the exact one."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -96,3 +98,23 @@ def test_the_error_of_a_treated_course_falls_with_the_square_of_the_step():
     errors = np.array([[np.abs(a - b).max() for a, b in zip(r, finest, strict=True)] for r in runs])
     print(f"viable, dead, debris with steps of 2, 1, 0.5 days: {errors.tolist()}")
     assert np.log2(errors[:-1] / errors[1:]).min() >= 1.9
+
+
+def test_derivatives_agree_with_differences_both_ways():
+    names, schedule = ("debris_share", "debris_half_life", "clearance_half_life"), PULSE
+    with jax.enable_x64(True):
+
+        def measure(logs, derivatives="forward"):
+            moved = {n: DEBRIS[n] * jnp.exp(logs[i]) for i, n in enumerate(names)}
+            found = states_in_double(
+                blob(box()), [40.0], schedule, model=MODEL, params=moved, derivatives=derivatives
+            )
+            return jnp.stack([found.dead.sum(), found.fields["debris"].sum()])
+
+        zero, units = jnp.zeros(3), 1e-5 * jnp.eye(3)
+        forward = np.asarray(jax.jit(jax.jacfwd(measure))(zero))
+        reverse = np.asarray(jax.jit(jax.jacrev(lambda x: measure(x, "reverse")))(zero))
+        function = jax.jit(measure)
+        differences = np.stack([(function(s) - function(-s)) / 2e-5 for s in units], axis=-1)
+    np.testing.assert_allclose(forward, differences, rtol=1e-4)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-9)

@@ -157,15 +157,3 @@ def test_cells_stay_within_bounds_for_any_step(seed, diffusivity, growth, log_ra
     assert found.viable.min() >= 0.0 and found.dead.min() >= 0.0
     assert found.viable.max() <= 1.0 + 1e-6
     assert not found.seen[:, ~tissue].any()
-
-
-def test_continuing_from_a_recorded_state_is_the_uninterrupted_course():
-    params = GOMPERTZ | SENSITIVITIES
-    whole = run(blob(box()), [12.0, 30.0], COURSE, model=MODEL, params=params)
-    first = run(blob(box()), [12.0], COURSE, model=MODEL, params=params)
-    second = run(
-        first.state(-1), [30.0], COURSE, model=MODEL, params=params, start_days=12.0,
-        domain=make_domain(box(), SPACING),
-    )  # fmt: skip
-    np.testing.assert_allclose(second.viable[0], whole.viable[1], rtol=1e-6)
-    np.testing.assert_allclose(second.dead[0], whole.dead[1], rtol=1e-6)

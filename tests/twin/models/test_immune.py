@@ -254,20 +254,6 @@ def test_cells_stay_within_bounds_for_any_step(seed, diffusivity, growth, rates,
     assert not found.seen[:, ~tissue].any() and not found.fields["effectors"][:, ~tissue].any()
 
 
-def test_continuing_from_a_recorded_state_is_the_uninterrupted_course():
-    whole = run(blob(box()), [12.0, 30.0], COURSE, model=MODEL, params=MOUSE | WEAK)
-    first = run(blob(box()), [12.0], COURSE, model=MODEL, params=MOUSE | WEAK)
-    second = run(
-        first.state(-1), [30.0], COURSE, model=MODEL, params=MOUSE | WEAK, start_days=12.0,
-        domain=make_domain(box(), SPACING),
-    )  # fmt: skip
-    np.testing.assert_allclose(second.viable[0], whole.viable[1], rtol=1e-6)
-    np.testing.assert_allclose(second.dead[0], whole.dead[1], rtol=1e-6)
-    np.testing.assert_allclose(
-        second.fields["effectors"][0], whole.fields["effectors"][1], rtol=1e-6
-    )
-
-
 def test_kill_without_an_exponential_is_one_where_it_matters():
     y = jnp.linspace(0.0, 400.0, 4001)
     found = np.asarray(decay(y))

@@ -189,17 +189,6 @@ def test_clones_stay_within_one_capacity_for_any_step(
     assert not found.seen[:, ~tissue].any()
 
 
-def test_continuing_from_a_recorded_state_is_the_uninterrupted_course():
-    whole = run(blob(box()), [12.0, 30.0], COURSE, model=MODEL, params=CLONES)
-    first = run(blob(box()), [12.0], COURSE, model=MODEL, params=CLONES)
-    second = run(
-        first.state(-1), [30.0], COURSE, model=MODEL, params=CLONES, start_days=12.0,
-        domain=make_domain(box(), SPACING),
-    )  # fmt: skip
-    np.testing.assert_allclose(second.cells[0], whole.cells[1], rtol=1e-6)
-    np.testing.assert_allclose(second.dead[0], whole.dead[1], rtol=1e-6)
-
-
 WEEK = 7.0
 
 

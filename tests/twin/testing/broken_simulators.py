@@ -698,24 +698,24 @@ class BedForEqd2(FullSimulator):
 class InverseExponent(FullSimulator):
     """the volume exponent upside down"""
 
-    def geud(self, doses_gy, volumes, n):
-        return super().geud(doses_gy, volumes, 1.0 / n)
+    def geud(self, doses_gy, n):
+        return super().geud(doses_gy, 1.0 / n)
 
 
 @breaks("complications_rise_with_dose")
 class FallingNtcp(FullSimulator):
     """a complication probability with the wrong sign"""
 
-    def ntcp(self, doses_gy, volumes):
-        return 1.0 - super().ntcp(doses_gy, volumes)
+    def ntcp(self, doses_gy):
+        return 1.0 - super().ntcp(doses_gy)
 
 
 @breaks("control_rises_with_dose")
-class MissingVolume(FullSimulator):
-    """the mean dose left out of the control probability"""
+class ColdForHot(FullSimulator):
+    """cold for hot in the control probability"""
 
-    def tcp(self, doses_gy, volumes):
-        return super().tcp(70.0 - doses_gy, volumes)
+    def tcp(self, doses_gy):
+        return super().tcp(70.0 - doses_gy)
 
 
 @breaks("more_data_shrinks_the_variance")

@@ -97,9 +97,10 @@ def possible(package: Path, file: str, reached: set[int] | None = None) -> list[
     tree = ast.parse(source)
     closed = list(_closed(tree))
     run = None if reached is None else _statements(tree, reached)
+    parsed = _parsed(source)
     found = []
     for name, operator in _operators().items():
-        for occurrence, (line, column) in enumerate(_positions(source, operator)):
+        for occurrence, (line, column) in enumerate(_positions(parsed, operator)):
             shut = any(begin <= (line, column) < end for begin, end in closed)
             if not shut and (run is None or line in run):
                 found.append(Mutant(file, line, column, name, occurrence))
@@ -128,9 +129,15 @@ def _operators() -> dict:
     }
 
 
-def _positions(source: str, operator) -> Iterator[tuple[int, int]]:
+def _parsed(source: str):
+    from cosmic_ray.ast import get_ast
+
+    return get_ast(source)
+
+
+def _positions(parsed, operator) -> Iterator[tuple[int, int]]:
     """Line and column of each occurrence, in the tool's order."""
-    from cosmic_ray.ast import Visitor, get_ast
+    from cosmic_ray.ast import Visitor
 
     places: list[tuple[int, int]] = []
 
@@ -139,7 +146,7 @@ def _positions(source: str, operator) -> Iterator[tuple[int, int]]:
             places.extend(begin for begin, _ in operator.mutation_positions(node))
             return node
 
-    Lister().walk(get_ast(source))
+    Lister().walk(parsed)
     yield from places
 
 

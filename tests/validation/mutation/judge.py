@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 FIRST = (
     "uniform_tumors_grow_logistically",
@@ -79,6 +80,7 @@ def _verdict(name: str) -> tuple[str, str]:
     from twin.testing.properties import PROPERTIES
     from twin.testing.report import FAILS
 
+    simulator: Any
     try:
         from tests.validation.mutation.simulators import ours as simulator
     except Exception as error:

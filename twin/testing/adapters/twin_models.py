@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twin.testing.adapters.twin_decisions import Decisions
+from twin.testing.adapters.twin_derivatives import Derivatives
 from twin.testing.case import Case
 from twin.testing.protocol import NotApplicable
 
@@ -32,10 +34,11 @@ PLAIN = {
     "repopulation_factor": 0.0,
 }
 """Parameters that take our treatments back to the kit's equations."""
+NEVER_CLEARED = {"clearance_half_life": 1e12}
 REFERENCE_MG_M2 = 100.0
 
 
-class TwinSimulator:
+class TwinSimulator(Derivatives, Decisions):
     """One of our models as a simulator.
 
     Args:
@@ -69,10 +72,17 @@ class TwinSimulator:
 
     def densities(self, trajectory: Trajectory, case: Case) -> np.ndarray:
         """Viable cells on the case's grid, in the case's unit."""
-        return _unpadded(trajectory.viable) * case.carrying_capacity
+        return unpadded(trajectory.viable) * case.carrying_capacity
 
-    def trajectory(self, case: Case, **changes: Any) -> Trajectory:
-        """The trajectory of a case; `changes` replace arguments of `twin.simulate`.
+    def trajectory(
+        self, case: Case, parameters: Mapping[str, float] | None = None, **changes: Any
+    ) -> Trajectory:
+        """The trajectory of a case.
+
+        Args:
+            case: what to simulate.
+            parameters: natural values that replace those of the case.
+            **changes: arguments of `twin.simulate` that replace those of the case.
 
         Raises:
             TwinError: whatever `twin.simulate` and its arguments refuse.
@@ -82,7 +92,6 @@ class TwinSimulator:
         from twin.simulation import OK, STATUS
 
         domain, spread = self.domain(case)
-        model = getattr(twin.models, self.model)() if isinstance(self.model, str) else self.model
         if not case.carrying_capacity > 0.0:
             raise twin.TwinError(
                 "a carrying capacity must be positive",
@@ -97,8 +106,8 @@ class TwinSimulator:
         if case.dt_days is not None:
             arguments["max_step_days"] = case.dt_days
         found = twin.simulate(
-            model,
-            {**self.values(case, model, domain), **spread},
+            self.built(),
+            {**self.values(case, domain), **spread, **(parameters or {})},
             domain,
             self.schedule(case),
             case.times_days,
@@ -108,19 +117,43 @@ class TwinSimulator:
             raise ArithmeticError(f"the simulation ended with the status {STATUS[found.status]!r}")
         return found
 
-    def values(self, case: Case, model: Any, domain: Domain) -> dict[str, float]:
+    def split(self, case: Case, at_days: float) -> np.ndarray:
+        """The case in two calls of `twin.simulate`, the second from the first's last state."""
+        early = tuple(t for t in case.times_days if t <= at_days)
+        late = tuple(t for t in case.times_days if t > at_days)
+        first = self.trajectory(case.but(times_days=early))
+        rest = self.trajectory(
+            case.but(times_days=late), initial=first.state(-1), start_days=at_days
+        )
+        return np.concatenate([self.densities(first, case), self.densities(rest, case)])
+
+    def compartments(self, case: Case) -> dict[str, np.ndarray]:
+        """Viable cells of each compartment, and the dead, none of them cleared."""
+        found = self.trajectory(case, NEVER_CLEARED)
+        names = self.built().cells
+        parts = {n: unpadded(found.cells[:, i]) for i, n in enumerate(names)}
+        parts["dead"] = unpadded(found.dead)
+        return {n: part * case.carrying_capacity for n, part in parts.items()}
+
+    def built(self) -> TumorModel:
+        """The model."""
+        if not isinstance(self.model, str):
+            return self.model
+        return getattr(importlib.import_module("twin.models"), self.model)()
+
+    def values(self, case: Case, domain: Domain) -> dict[str, float]:
         """Natural parameter values of a case, without the diffusivity."""
         wanted = {
             **PLAIN,
             "proliferation_rate": case.proliferation_rate,
             "radiosensitivity_alpha": case.alpha,
             "alpha_beta_ratio": case.alpha_beta_ratio,
-            **{f"sensitivity_{n}": d.sensitivity_per_day for n, d in _named(case).items()},
-            **self.parameters,
+            **{f"sensitivity_{n}": d.sensitivity_per_day for n, d in named(case).items()},
         }
-        table = model.table("generic", self.schedule(case).drugs, domain.tissues)
+        table = self.built().table("generic", self.schedule(case).drugs, domain.tissues)
         medians = {name: float(row.prior.transform(0.0)) for name, row in table.items()}
-        return {**medians, **{name: v for name, v in wanted.items() if name in table}}
+        own = {n: v for k, v in self.parameters.items() for n in table if n.startswith(k)}
+        return {**medians, **{name: v for name, v in wanted.items() if name in table}, **own}
 
     def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
         """The domain and the parameters of diffusion in it."""
@@ -151,21 +184,48 @@ class TwinSimulator:
         """The treatments of a case; a dose of nothing is left out, as `DrugDose` asks."""
         from twin.treatments.schedule import DrugDose, Fraction, Schedule
 
-        for name, drug in _named(case).items():
+        for name, drug in named(case).items():
             _make_known(name, drug.elimination_rate_per_day)
         return Schedule(
             tuple(Fraction(t, d) for t, d in case.fractions),
             tuple(
                 DrugDose(t, name, amount * REFERENCE_MG_M2)
-                for name, drug in _named(case).items()
+                for name, drug in named(case).items()
                 for t, amount in drug.doses
                 if amount != 0.0
             ),
         )
 
 
-def _named(case: Case) -> dict[str, Any]:
+class TensorSimulator(TwinSimulator):
+    """A model whose cells follow fibers: it takes tensors of one trace."""
+
+    def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
+        """The domain with the tensor's shape, and its trace as the diffusivity."""
+        from twin.domain import make_domain
+
+        if case.dimensions < 5:
+            domain, spread = super().domain(case)
+            return domain, {**spread, "fiber_share": 0.0}
+        tensors = np.asarray(case.diffusivity, float)
+        means = np.einsum("iixyz->xyz", tensors)[case.mask] / 3.0
+        if not np.allclose(means, means[0], rtol=1e-6):
+            raise NotApplicable("tensors whose trace differs between voxels")
+        pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+        six = np.stack([np.pad(tensors[pair], 1, mode="edge") for pair in pairs])
+        mask = np.pad(np.asarray(case.mask, bool), 1)
+        domain = make_domain(mask, case.spacing_mm, tensor=six)
+        return domain, {"diffusivity": float(means[0]), "fiber_share": 1.0}
+
+
+def named(case: Case) -> dict[str, Any]:
+    """The drugs of a case by the names that they have in schedules."""
     return {f"kit-{i}-{d.elimination_rate_per_day:g}": d for i, d in enumerate(case.drugs)}
+
+
+def unpadded(fields: np.ndarray) -> np.ndarray:
+    """Fields without the border that `domain` added."""
+    return fields[..., 1:-1, 1:-1, 1:-1]
 
 
 def _make_known(name: str, rate: float) -> None:
@@ -174,10 +234,6 @@ def _make_known(name: str, rate: float) -> None:
 
     citation = "none: a drug of the conformance kit"
     add_drug(Drug(name, Kinetics(rate), REFERENCE_MG_M2, 0.1, 0.5, citation, "assumed"))
-
-
-def _unpadded(fields: np.ndarray) -> np.ndarray:
-    return fields[..., 1:-1, 1:-1, 1:-1]
 
 
 fisher_kpp = TwinSimulator("FisherKPP")

@@ -27,7 +27,7 @@ def company(case: Case) -> list[Case]:
     single=1e-6,
     examples=2,
     needs=("batch",),
-    case=strategies.courses(),
+    case=strategies.cases(treated=True),
 )
 def a_batch_is_a_loop(simulator: Subject, case: Case) -> list[Claim]:
     """A batch gives what single runs give, in any order, with or without dummies beside."""

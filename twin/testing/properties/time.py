@@ -98,7 +98,6 @@ def a_course_can_be_run_in_two_parts(simulator: Subject, case: Case) -> Claim:
     whole = simulator(case)
     middle, last = case.times_days
     state = simulator(case.but(times_days=(middle,)))[0]
-    state = np.clip(state, 0.0, case.carrying_capacity)
     rest = simulator(case.but(initial=state, start_days=middle, times_days=(last,)))
     return equal("density at the end", rest[0], whole[-1], scale=case.carrying_capacity)
 
@@ -109,8 +108,7 @@ def a_course_can_be_run_in_two_parts(simulator: Subject, case: Case) -> Claim:
     double=0.0,
     single=0.0,
     needs=("split",),
-    examples=8,
-    case=strategies.courses(),
+    case=strategies.cases(treated=True),
 )
 def a_restart_changes_no_bit(simulator: Subject, case: Case) -> Claim:
     """Through a checkpoint at day 4 as in one go."""
@@ -155,9 +153,8 @@ def outputs_between_steps_change_little(simulator: Subject, case: Case) -> Claim
     single=0.2,
     examples=3,
     rate=st.sampled_from([0.2, 0.1]),
-    fast=st.sampled_from([0.7, 9.2]),
 )
-def errors_fall_with_the_square_of_the_step(simulator: Subject, rate: float, fast: float) -> Claim:
+def errors_fall_with_the_square_of_the_step(simulator: Subject, rate: float) -> Claim:
     """Steps of 2, 1 and 1/2 days: the order seen is 2, or the error too small to tell."""
     mask = np.zeros((7, 7, 7), bool)
     mask[1:-1, 1:-1, 1:-1] = True
@@ -171,7 +168,7 @@ def errors_fall_with_the_square_of_the_step(simulator: Subject, rate: float, fas
         times_days=(20.0,),
         fractions=tuple((float(day), 2.0) for day in (2, 4, 6, 14)),
         alpha=0.05,
-        drugs=(Drug(0.4, fast, ((2.0, 1.0), (10.0, 1.0))), Drug(0.1, 0.1, ((6.0, 1.0),))),
+        drugs=(Drug(0.3, 0.5, ((2.0, 1.0), (10.0, 1.0))), Drug(0.4, 9.2, ((6.0, 1.0),))),
     )
     coarse, middle, fine = (simulator(case.but(dt_days=dt))[0] for dt in (2.0, 1.0, 0.5))
     first, second = np.abs(coarse - middle).max(), np.abs(middle - fine).max()

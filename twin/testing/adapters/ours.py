@@ -1,0 +1,84 @@
+"""Every model of this package under the kit: one line for each, with what its biology exempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twin.testing.adapters.twin_models import TensorSimulator, TwinSimulator, fisher_kpp
+
+_KILL_BY_FORMULA = (
+    "hours_count",
+    "survival_is_linear_quadratic",
+    "two_fractions_a_day_both_count",
+    "doses_at_one_time_all_count",
+    "drug_kill_is_the_exposure_whatever_the_step",
+    "drugs_act_after_they_are_given",
+    "doses_at_the_ends_count_once",
+)
+_SPREAD_BY_FORMULA = (
+    "without_growth_solutions_add_up",
+    "a_blob_widens_as_diffusion_says",
+    "layers_resist_in_series",
+    "fronts_travel_at_fishers_speed",
+)
+
+
+def _exempt(reason: str, *names: str | Iterable[str]) -> dict[str, str]:
+    flat = [n for name in names for n in ((name,) if isinstance(name, str) else name)]
+    return dict.fromkeys(flat, reason)
+
+
+gompertz = TwinSimulator(
+    "Gompertz",
+    exempt=_exempt(
+        "growth is Gompertz's, not logistic",
+        "uniform_tumors_grow_logistically",
+        "fronts_travel_at_fishers_speed",
+    ),
+)
+anisotropic = TensorSimulator("Anisotropic")
+mechanics = TwinSimulator(
+    "Mechanics",
+    exempt=_exempt("stress slows the spread", _SPREAD_BY_FORMULA),
+)
+two_clones = TwinSimulator(
+    "TwoClones",
+    {
+        "resistant_share": 0.2,
+        "resistant_growth_ratio": 0.8,
+        "resistant_alpha_ratio": 0.7,
+        "residual_sensitivity": 0.3,
+    },
+    exempt=_exempt("the clones differ in sensitivity", _KILL_BY_FORMULA)
+    | _exempt(
+        "the clones differ in growth",
+        "uniform_tumors_grow_logistically",
+        "fronts_travel_at_fishers_speed",
+    )
+    | _exempt(
+        "the density alone does not tell the share of each clone (see a_restart_changes_no_bit)",
+        "a_course_can_be_run_in_two_parts",
+    ),
+)
+neutral_clones = TwinSimulator(
+    "TwoClones",
+    {
+        "resistant_share": 0.3,
+        "resistant_growth_ratio": 1.0,
+        "resistant_alpha_ratio": 1.0,
+        "residual_sensitivity": 1.0,
+    },
+    name="oncotwin TwoClones, alike",
+)
+immune = TwinSimulator("Immune")
+
+OURS: dict[str, TwinSimulator] = {
+    "fisher_kpp": fisher_kpp,
+    "gompertz": gompertz,
+    "anisotropic": anisotropic,
+    "mechanics": mechanics,
+    "two_clones": two_clones,
+    "neutral_clones": neutral_clones,
+    "immune": immune,
+}
+"""Simulators of this package by the name that they have in this module."""
