@@ -1,13 +1,14 @@
 """Vessels that tumors call, crush and are fed by, and drugs that act on them.
 
     ∂u/∂t = ∇·(D ∇u) + ρ f u (1 − u/θ) − q(v) Σ_j s_j c_j(t) u
-    ∂v/∂t = a (1 − f) v (1 − v/m) − b u v − Σ_k s_k c_k(t) v,      q(v) = 2 v / (1 + v)
+    ∂v/∂t = a (1 − f) v (1 − v/m) − b u v − Σ_k s_k c_k(t) u v,    q(v) = 2 v / (1 + v)
     u → S(p) u                                                      at the time of fractions
 
 v is the density of working vessels relative to normal tissue. f rises from 0 to 1 with the oxygen
 tension p of u cells fed by v vessels (twin/models/oxygen): where it is low, cells call new vessels;
 dense cells crush them. Vessels deliver cytotoxic drugs j (q saturates, 1 in normal tissue) and
-oxygen; anti-angiogenic drugs k remove them. Angiogenesis after Swanson et al. 2011 (doi
+oxygen; anti-angiogenic drugs k remove those among tumor cells: mature vessels elsewhere hardly
+depend on the growth factor that is withdrawn. Angiogenesis after Swanson et al. 2011 (doi
 10.1158/0008-5472.CAN-11-1399), compression after Araujo & McElwain 2004 (doi
 10.1016/j.jtbi.2004.01.006), both not yet checked in detail. With plenty of oxygen, normal vessels
 and no compression this is Fisher-KPP.
@@ -117,7 +118,7 @@ class VesselEquations(LogisticEquations):
         return self.angiogenesis_rate * table.half_days * (1.0 - share)
 
     def _vessel_loss(self, viable: Array, table: VesselTable) -> Array:
-        return self.compression_rate * table.half_days * viable + table.loss
+        return (self.compression_rate * table.half_days + table.loss) * viable
 
 
 def delivery(vessels: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -156,12 +157,14 @@ class Vessels(FisherKPP):
                 "assumed",
             ),
         ]
-        own = ParameterTable([*oxygen_priors(), *rows])
-        return super().table(site, drugs, tissues) + own
+        common = super().table(site, drugs, tissues)
+        on_vessels = {f"sensitivity_{drug}" for drug in drugs if _acts_on_vessels(drug)}
+        common = [_of_vessels(row) if name in on_vessels else row for name, row in common.items()]
+        return ParameterTable([*common, *oxygen_priors(), *rows])
 
     def equations(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> VesselEquations:
         """Equations at natural parameter values (see `TumorModel.equations`)."""
-        on_vessels = [float(get_drug(drug).action == "antiangiogenic") for drug in drugs]
+        on_vessels = [float(_acts_on_vessels(drug)) for drug in drugs]
         return VesselEquations(
             **self.common(params, domain, drugs),
             oxygen=oxygen_of(params),
@@ -178,3 +181,17 @@ class Vessels(FisherKPP):
             "Vessels are taken as normal everywhere at the first visit, for lack of a perfusion"
             " image.",
         )
+
+
+def _acts_on_vessels(drug: str) -> bool:
+    return get_drug(drug).action == "antiangiogenic"
+
+
+def _of_vessels(row: Parameter) -> Parameter:
+    """A drug's sensitivity, of vessels in place of cells."""
+    return replace(
+        row,
+        prior=LogNormal(0.05, 0.8),
+        description=row.description.replace("kill rate", "loss rate of vessels in a full tumor"),
+        citation="assumed: half of the vessels within weeks of a first dose",
+    )
