@@ -72,7 +72,11 @@ def masks(draw: st.DrawFn, shape: tuple[int, int, int] = CUBE, touching: bool = 
 
 @st.composite
 def initials(
-    draw: st.DrawFn, mask: np.ndarray, capacity: float = 1.0, share: float = 1.0
+    draw: st.DrawFn,
+    mask: np.ndarray,
+    capacity: float = 1.0,
+    share: float = 1.0,
+    kinds: tuple[str, ...] = ("uniform", "spots", "blob", "rough"),
 ) -> np.ndarray:
     """Densities inside a mask: uniform, a few voxels, a smooth blob, independent values.
 
@@ -81,8 +85,9 @@ def initials(
         mask: (x, y, z) bool.
         capacity: carrying capacity.
         share: largest density as a share of the capacity.
+        kinds: of densities to draw from.
     """
-    kind = draw(st.sampled_from(["uniform", "spots", "blob", "rough"]))
+    kind = draw(st.sampled_from(kinds))
     level = draw(st.sampled_from([0.5, 0.1, 0.9, 1.0])) * share * capacity
     voxels = np.argwhere(mask)
     if kind == "uniform":
@@ -166,6 +171,7 @@ def cases(
     growing: bool = True,
     treated: bool = False,
     uniform: bool = False,
+    steep: bool = False,
     isotropic: bool = True,
     field: bool | None = False,
     capacities: tuple[float, ...] = (1.0,),
@@ -182,6 +188,7 @@ def cases(
         growing: False for no proliferation.
         treated: whether fractions and drugs are given.
         uniform: whether the density is the same everywhere.
+        steep: whether neighboring voxels differ much, which is hard on diffusion.
         isotropic: whether voxels are cubes.
         field: whether the diffusivity differs between voxels; None draws it.
         capacities: carrying capacities to draw from.
@@ -197,7 +204,8 @@ def cases(
     if uniform:
         start = np.where(mask, draw(st.sampled_from([0.5, 0.05, 0.9])) * share * capacity, 0.0)
     else:
-        start = draw(initials(mask, capacity, share))
+        kinds = ("spots", "rough") if steep else ("uniform", "spots", "blob", "rough")
+        start = draw(initials(mask, capacity, share, kinds))
     return Case(
         mask=mask,
         spacing_mm=spacing,

@@ -19,7 +19,7 @@ from twin.testing.strategies import FAULTS, broken
     double=0.0,
     single=0.0,
     examples=8,
-    case=strategies.cases(dt_days=None, field=None, isotropic=False),
+    case=strategies.cases(dt_days=None, field=None, isotropic=False, steep=True),
 )
 def densities_are_never_negative(simulator: Subject, case: Case) -> Claim:
     """u >= 0 at every output."""
