@@ -1,9 +1,10 @@
 """TumorGrowthToolkit under the kit: https://github.com/m1balcerak/TumorGrowthToolkit.
 
-Its Fisher-Kolmogorov solvers in NumPy: `FK` with white and grey matter, `FK_DTI` with tensors. They
-start from a Gaussian of their own and know no treatment. To give them the case's initial state, the
-method that makes the Gaussian is overridden; a diffusivity field becomes a mixture of white and
-grey matter; each output is a run of its own up to that time. Nothing else is touched.
+Its Fisher-Kolmogorov solvers in NumPy: `FK` with white and grey matter, `FK_DTI` with tensors,
+`FK_2c` with necrotic cells. They start from a Gaussian of their own and know no treatment. To give
+them the case's initial state, the method that makes the Gaussian is overridden; a diffusivity field
+becomes a mixture of white and grey matter; each output is a run of its own up to that time. Nothing
+else is touched.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import numpy as np
 
 from twin.testing.case import Case
 from twin.testing.protocol import NotApplicable
+
+NUTRIENT = {"lambda_np": 0.35, "sigma_np": 0.5, "D_s": 1.3, "lambda_s": 1.0}
+"""Necrosis and nutrient as in its example, consumed faster, so that cells die within days."""
 
 
 class TumorGrowthToolkit:
@@ -33,29 +37,49 @@ class TumorGrowthToolkit:
         found = [self._at(case, shares, t - case.start_days) for t in case.times_days]
         return case.carrying_capacity * np.array(found)
 
-    def _at(self, case: Case, shares: np.ndarray, days: float) -> np.ndarray:
-        seed = (np.argwhere(case.mask)[0] + 0.5) / np.array(case.shape)
-        parameters: dict[str, Any] = {
-            "rho": case.proliferation_rate,
-            "NxT1_pct": seed[0],
-            "NyT1_pct": seed[1],
-            "NzT1_pct": seed[2],
-            "dx_mm": case.spacing_mm[0],
-            "dy_mm": case.spacing_mm[1],
-            "dz_mm": case.spacing_mm[2],
-            "resolution_factor": 1,
-            "stopping_time": days,
+    def compartments(self, case: Case) -> dict[str, np.ndarray]:
+        """Proliferating and necrotic cells of its `FK_2c` solver under a nutrient."""
+        if case.treated or case.dimensions == 5:
+            raise NotApplicable("treatments")
+        shares = np.asarray(case.initial, float) / case.carrying_capacity
+        own = {**_tissue(case), **NUTRIENT}
+        found = [_solved("FK_2c", "Solver", case, shares, t, own) for t in case.times_days]
+        return {
+            name: case.carrying_capacity * np.array([state[key] for state in found])
+            for name, key in (("proliferating", "P"), ("necrotic", "N"))
         }
-        tensor = case.dimensions == 5
-        module = "TumorGrowthToolkit.FK_DTI.FK_DTI" if tensor else "TumorGrowthToolkit.FK.FK"
-        base = getattr(importlib.import_module(module), "FK_DTI_Solver" if tensor else "Solver")
-        solver = type("Started", (base,), {"gauss_sol3d": lambda self, *_: shares.copy()})
-        parameters |= _tensors(case) if tensor else _tissue(case)
-        with contextlib.redirect_stdout(io.StringIO()):
-            result = solver(parameters).solve()
-        if not result["success"]:
-            raise RuntimeError(f"solve() ended with {result.get('error')}")
-        return np.asarray(result["final_state"])
+
+    def _at(self, case: Case, shares: np.ndarray, days: float) -> np.ndarray:
+        if case.dimensions == 5:
+            return _solved("FK_DTI", "FK_DTI_Solver", case, shares, days, _tensors(case))
+        return _solved("FK", "Solver", case, shares, days, _tissue(case))
+
+
+def _solved(
+    module: str, name: str, case: Case, shares: np.ndarray, days: float, own: dict[str, Any]
+) -> Any:
+    """Final state of one of its solvers, started from the case's initial state."""
+    seed = (np.argwhere(case.mask)[0] + 0.5) / np.array(case.shape)
+    parameters: dict[str, Any] = {
+        "rho": case.proliferation_rate,
+        "NxT1_pct": seed[0],
+        "NyT1_pct": seed[1],
+        "NzT1_pct": seed[2],
+        "dx_mm": case.spacing_mm[0],
+        "dy_mm": case.spacing_mm[1],
+        "dz_mm": case.spacing_mm[2],
+        "resolution_factor": 1,
+        "stopping_time": days,
+        **own,
+    }
+    base = getattr(importlib.import_module(f"TumorGrowthToolkit.{module}.{module}"), name)
+    solver = type("Started", (base,), {"gauss_sol3d": lambda self, *_: shares.copy()})
+    with contextlib.redirect_stdout(io.StringIO()):
+        result = solver(parameters).solve()
+    if not result["success"]:
+        raise RuntimeError(f"solve() ended with {result.get('error')}")
+    found = result["final_state"]
+    return found if isinstance(found, dict) else np.asarray(found)
 
 
 def _tissue(case: Case) -> dict[str, Any]:

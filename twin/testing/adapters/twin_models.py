@@ -34,7 +34,7 @@ PLAIN = {
     "repopulation_factor": 0.0,
 }
 """Parameters that take our treatments back to the kit's equations."""
-NEVER_CLEARED = {"clearance_half_life": 1e12}
+NEVER_CLEARED = {"clearance_half_life": 1e12, "necrosis_half_life": 1e12}
 REFERENCE_MG_M2 = 100.0
 
 
@@ -43,9 +43,10 @@ class TwinSimulator(Derivatives, Decisions):
 
     Args:
         model: a model, or the name of a class in `twin.models`.
-        parameters: values of the parameters that only this model has.
+        parameters: values of parameters that only this model has, by the start of their name.
         exempt: property name -> why this model, by its biology, does not have the relation.
         name: for reports; by default the model's.
+        cell_fields: fields of the state that hold cells which are no longer viable.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class TwinSimulator(Derivatives, Decisions):
         parameters: Mapping[str, float] | None = None,
         exempt: Mapping[str, str] | None = None,
         name: str = "",
+        cell_fields: tuple[str, ...] = (),
     ) -> None:
         self.model = model
         self.parameters = dict(parameters or {})
         self.exempt = dict(exempt or {})
+        self.cell_fields = cell_fields
         kind = model if isinstance(model, str) else type(model).__name__
         self.name = name or f"oncotwin {kind}"
 
@@ -133,6 +136,7 @@ class TwinSimulator(Derivatives, Decisions):
         names = self.built().cells
         parts = {n: unpadded(found.cells[:, i]) for i, n in enumerate(names)}
         parts["dead"] = unpadded(found.dead)
+        parts |= {n: unpadded(found.fields[n]) for n in self.cell_fields}
         return {n: part * case.carrying_capacity for n, part in parts.items()}
 
     def built(self) -> TumorModel:
