@@ -5,7 +5,7 @@
 
 `check` judges one simulator after another (package.module:name) and keeps the verdicts, with
 version and date, in docs/reference/conformance-results.jsonl; it needs no more than the kit, and so
-runs in the environment of a peer. `page` writes docs/reference/conformance-results.md from them, and
+runs in the environment of a peer. `page` writes docs/reference/conformance-results.md from them and
 docs/reference/conformance.md from the properties themselves.
 """
 

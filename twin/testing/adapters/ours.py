@@ -70,7 +70,9 @@ neutral_clones = TwinSimulator(
     },
     name="oncotwin TwoClones, alike",
 )
+hypoxia = TwinSimulator("Hypoxia", cell_fields=("necrotic",))
 immune = TwinSimulator("Immune")
+vessels = TwinSimulator("Vessels")
 
 OURS: dict[str, TwinSimulator] = {
     "fisher_kpp": fisher_kpp,
@@ -79,6 +81,8 @@ OURS: dict[str, TwinSimulator] = {
     "mechanics": mechanics,
     "two_clones": two_clones,
     "neutral_clones": neutral_clones,
+    "hypoxia": hypoxia,
     "immune": immune,
+    "vessels": vessels,
 }
 """Simulators of this package by the name that they have in this module."""
