@@ -20,6 +20,9 @@ from jaxtyping import Array, Float
 
 from twin.treatments.forcing import NODES, WEIGHTS, Forcing
 
+STRONGEST_KILL = 80.0
+"""Log kill beyond which no cell is left in float32; its exponential is still a finite number."""
+
 
 class Growth(eqx.Module):
     """Growth exponent, crowding and drug kill of each half of every step; sliced, of one half.
@@ -86,6 +89,21 @@ class Kill(eqx.Module):
     early: Float[Array, "*steps"]
     late: Float[Array, "*steps"]
 
+    def killed(self, before: tuple[Array, ...], after: tuple[Array, ...]) -> Array:
+        """(N,) cells that the drugs took in a half step, all kinds together.
+
+        It is told from the cells at both ends, so that no field in between need be stored.
+
+        Args:
+            before: (N,) cells of each kind ahead of the early part.
+            after: (N,) cells of each kind behind the late part.
+        """
+        early, late = -jnp.expm1(-self.early), jnp.expm1(self.late)
+        parts = (
+            early[i] * u + late[i] * v for i, (u, v) in enumerate(zip(before, after, strict=True))
+        )
+        return sum(parts, jnp.zeros(()))
+
 
 def kill_around_growth(forcing: Forcing, sensitivities: Float[Array, "*kinds drugs"]) -> Kill:
     """Kill split so that its mean time stays what it is, also for drugs gone within hours.
@@ -101,7 +119,7 @@ def kill_around_growth(forcing: Forcing, sensitivities: Float[Array, "*kinds dru
     kill = jnp.einsum("mhnd,...d->mhn...", exposure, sensitivities)
     weights = jnp.asarray(WEIGHTS, kill.dtype)
     early = jnp.einsum("mhn...,n->mh...", kill[:, :, :-1], weights)
-    return Kill(early, kill[:, :, -1] - early)
+    return Kill(early, jnp.minimum(kill[:, :, -1] - early, STRONGEST_KILL))
 
 
 def logistic_flow(

@@ -20,20 +20,14 @@ from twin.domain import Domain
 from twin.models.fisher_kpp import FisherKPP, LogisticEquations
 from twin.models.model import Params
 from twin.models.radiation import Dose, Radiation
-from twin.models.reaction import (
-    Kill,
-    growth_days,
-    kill_around_growth,
-    logistic_flow,
-    stacked,
-)
+from twin.models.reaction import Kill, by_class, growth_days, kill_around_growth, stacked
 from twin.models.state import State
 from twin.parameters import LogNormal, LogUniform, Parameter, ParameterTable, Uniform
 from twin.treatments.forcing import Forcing
 
 
 class TwoCloneTable(eqx.Module):
-    """Growth in days and kill (…, clones) of each half step."""
+    """Numbers of each half step: growth in days, and kill (…, clones)."""
 
     days: Float[Array, "*steps"]
     kill: Kill
@@ -67,21 +61,38 @@ class TwoCloneEquations(LogisticEquations):
         )
 
     def react(self, state: State, table: TwoCloneTable, half: int) -> State:
-        """Kill, growth of one clone after the other in the room that the other leaves, kill."""
-        early = [u * jnp.exp(-kill) for u, kill in zip(state.cells, table.kill.early, strict=True)]
-        exponent = table.days * self.growth_field
-        capacity = self.capacity_field
-        sensitive, resistant = (u / capacity for u in early)
-        for clone in ("sensitive", "resistant") if half == 0 else ("resistant", "sensitive"):
-            if clone == "sensitive":
-                sensitive = logistic_flow(sensitive, exponent, 1.0 - resistant)
-            else:
-                slower = exponent * self.growth_ratio
-                resistant = logistic_flow(resistant, slower, 1.0 - sensitive)
-        grown = sensitive * capacity, resistant * capacity
-        late = tuple(u * jnp.exp(-kill) for u, kill in zip(grown, table.kill.late, strict=True))
-        killed = (state.viable - sum(early)) + (sum(grown) - sum(late))
-        return State(late, state.dead + killed, state.fields)
+        """Kill, growth of both clones in the room that they leave, kill."""
+        growth = table.days * self.growth
+        early, room = jnp.exp(-table.kill.early), 1.0 / self.capacity_field
+        sensitive, resistant = (room * k * u for k, u in zip(early, state.cells, strict=True))
+        steps = self._step(growth, sensitive, resistant)
+        both = jnp.exp(-table.kill.early - table.kill.late)
+        cells = tuple(k * u / d for k, u, d in zip(both, state.cells, steps, strict=True))
+        killed = table.kill.killed(state.cells, cells)
+        return State(cells, state.dead + killed, state.fields)
+
+    def _step(self, growth: Array, sensitive: Array, resistant: Array) -> tuple[Array, Array]:
+        """What divides each clone in its growth by exponents of `growth` (K,).
+
+        With u = s + r and exponents g and g' of a clone and of the other, r' of it,
+
+            s → s / (u + (1 − u) exp(−g) (1 − g (g − g') r' / 2))
+
+        The expansion of the exact solution up to g²; exactly logistic where the clones grow alike,
+        at rest where u = 1, and u stays in 0..1 for every g.
+        """
+        ratio = self.growth_ratio
+        viable = sensitive + resistant
+        faster = 0.5 * by_class(growth * growth, self.classes) * (1.0 - ratio)
+        bent = 1.0 - faster * resistant, 1.0 + ratio * faster * sensitive
+        # 1 outside the tissue, where there is no class and nothing to divide
+        fading = (1.0 + by_class(jnp.expm1(-g), self.classes) for g in (growth, ratio * growth))
+        free = 1.0 - viable
+        one, two = (
+            viable + free * fade * jnp.maximum(bend, 0.0)
+            for fade, bend in zip(fading, bent, strict=True)
+        )
+        return one, two
 
     def irradiate(self, state: State, dose: Dose) -> State:
         """Each clone by its own radiosensitivity."""
