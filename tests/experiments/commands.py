@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -46,17 +47,25 @@ def environment() -> dict[str, str]:
 def start(*words: object, largest_file_blocks: int | None = None) -> subprocess.Popen[str]:
     """Start a command in a process of its own, whose files may be limited (blocks of 512 bytes)."""
     command = [sys.executable, "-m", "experiments.cli", *(str(word) for word in words)]
+    environ = environment()
     if largest_file_blocks is not None:
+        # A cache entry cut short would trouble every later run.
+        environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
         limit = f"trap '' XFSZ; ulimit -f {largest_file_blocks}; exec \"$@\""
         command = ["/bin/sh", "-c", limit, "sh", *command]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        cwd=ROOT,
-    )
+    # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environ,
+            cwd=ROOT,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def finish(child: subprocess.Popen[str]) -> Answer:

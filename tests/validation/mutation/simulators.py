@@ -29,16 +29,6 @@ class Ours(TensorSimulator):
     def __init__(self) -> None:
         super().__init__("Anisotropic", name="oncotwin under mutation")
 
-    def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
-        """Refuses what `twin.simulate` leaves to the tables of parameters: sizes and signs."""
-        if not min(case.spacing_mm) > 0.0:
-            raise ValueError(f"spacing must be positive, not {case.spacing_mm}")
-        if case.dimensions == 0 and not float(case.diffusivity) >= 0.0:
-            raise ValueError(f"diffusivity must not be negative, not {case.diffusivity}")
-        if not case.alpha_beta_ratio > 0.0:
-            raise ValueError(f"alpha/beta must be positive, not {case.alpha_beta_ratio}")
-        return super().domain(case)
-
     def eqd2(self, dose_gy: float, fractions: int, alpha_beta_ratio: float) -> float:
         """By `twin.treatments.radiotherapy`."""
         effective = bed_gy([dose_gy] * fractions, alpha_beta_ratio)
