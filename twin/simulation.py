@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import equinox as eqx
 import jax
@@ -15,6 +15,7 @@ from twin.domain import Domain
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
 from twin.models.state import State
+from twin.operators.transport import LONG_STEP
 from twin.solvers.splitting import Derivatives, solve
 from twin.treatments.forcing import MAX_STEP_DAYS, Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
@@ -124,7 +125,7 @@ def simulate(
         name: jnp.asarray(v, jnp.float32)
         for name, v in _complete(model, params, domain, drugs).items()
     }
-    state = _first_state(model, values, domain, drugs, initial, initial_dead)
+    state, rate = _first_state(model, values, domain, drugs, initial, initial_dead)
     forcing, rows = compile_forcing(
         schedule,
         start_days=start_days,
@@ -155,6 +156,7 @@ def simulate(
         state,
         None if resectable_mm is None else domain.flat(np.asarray(resectable_mm)),
         None if dose_maps is None else jnp.stack([domain.flat(m) for m in np.asarray(dose_maps)]),
+        long_steps=bool(rate * np.max(forcing.dt_days, initial=0.0) > LONG_STEP),
     )
     states = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], states)
     status = status_of(states)
@@ -182,11 +184,14 @@ def trajectory(
     dose_maps: Array | None = None,
     *,
     derivatives: Derivatives = "forward",
+    long_steps: bool = False,
 ) -> State:
     """States at the end of every row of `forcing`, leading axis R; can be traced, and
     differentiated in the direction of `derivatives`.
 
-    `initial` is a whole state, or the density that the model starts one from.
+    `initial` is a whole state, or the density that the model starts one from. With `long_steps`
+    diffusion picks the cheapest kind of step; `simulate` asks for it where one explicit step would
+    be divided into dozens.
     """
     equations = model.equations(params, domain, forcing.drugs)
     return solve(
@@ -197,6 +202,7 @@ def trajectory(
         resectable_mm=resectable_mm,
         dose_maps=dose_maps,
         derivatives=derivatives,
+        long_steps=long_steps,
     )
 
 
@@ -217,7 +223,8 @@ def _first_state(
     drugs: tuple[str, ...],
     initial: np.ndarray | State,
     initial_dead: np.ndarray | None,
-) -> State:
+) -> tuple[State, float]:
+    """The state to begin with, and the rate of diffusion, 1/day."""
     if isinstance(initial, State):
         if initial_dead is not None:
             raise TwinError(
@@ -226,19 +233,21 @@ def _first_state(
                 expected="none",
                 got="an array",
             )
-        return jax.tree.map(jnp.asarray, initial)
+        state = jax.tree.map(jnp.asarray, initial)
+        return state, float(_started(model, params, domain, drugs, state.viable)[1])
     viable = _checked(domain, initial, "initial")
-    started = _started(model, params, domain, drugs, viable)
-    if initial_dead is None:
-        return started
-    return State(started.cells, _checked(domain, initial_dead, "dead"), started.fields)
+    started, rate = _started(model, params, domain, drugs, viable)
+    if initial_dead is not None:
+        started = replace(started, dead=_checked(domain, initial_dead, "dead"))
+    return started, float(rate)
 
 
 @eqx.filter_jit
 def _started(
     model: TumorModel, params: Params, domain: Domain, drugs: tuple[str, ...], viable: Array
-) -> State:
-    return model.equations(params, domain, drugs).start(viable)
+) -> tuple[State, Array]:
+    equations = model.equations(params, domain, drugs)
+    return equations.start(viable), equations.operator.rate
 
 
 def _checked(domain: Domain, field: np.ndarray, name: str) -> Array:

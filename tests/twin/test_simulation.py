@@ -1,14 +1,17 @@
 """The front door: what acts when, going on from any state, and what is refused."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tests.twin.tumors import MODEL, PARAMS, SHAPE, SPACING, TREATED, blob, box, notched, run
 from twin.domain import make_domain
 from twin.errors import TwinError
+from twin.models import Hypoxia
 from twin.models.state import State
-from twin.simulation import NOT_FINITE, simulate, status_of
+from twin.simulation import NOT_FINITE, simulate, status_of, trajectory
 from twin.treatments.chemotherapy import get_drug
+from twin.treatments.forcing import compile_forcing
 from twin.treatments.radiotherapy import survival_fraction
 from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
 from twin.treatments.surgery import distance_mm
@@ -172,6 +175,38 @@ def test_an_absurd_diffusivity_ends_without_hanging():
     found = run(blob(box()), [2.0], params={"diffusivity": 1e9})
     assert found.status != 0
     assert np.isfinite(found.viable).all()
+
+
+def test_a_swift_tumor_takes_long_steps_of_diffusion_that_agree_with_short_ones():
+    """40 mm²/day empty a voxel 135 times a day."""
+    tissue = notched(3)
+    start = blob(tissue)
+    domain = make_domain(tissue, SPACING)
+    params = PARAMS | {"diffusivity": 40.0, "proliferation_rate": 0.0}
+    days = np.array([0.25, 0.5])
+    found = simulate(MODEL, params, domain, Schedule(), days, initial=start)
+    forcing, rows = compile_forcing(Schedule(), start_days=0.0, times_days=days, drugs=())
+    values = {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
+    short = trajectory(MODEL, values, domain, forcing, domain.flat(start))
+    expected = domain.volume(np.asarray(short.viable)[rows])
+    long = trajectory(MODEL, values, domain, forcing, domain.flat(start), long_steps=True)
+    np.testing.assert_array_equal(found.viable, domain.volume(np.asarray(long.viable)[rows]))
+    assert not np.array_equal(found.viable, expected)
+    assert found.viable.min() >= 0.0
+    np.testing.assert_allclose(found.viable, expected, atol=2e-3 * expected.max())
+    np.testing.assert_allclose(found.viable.sum((1, 2, 3)), (start).sum(), rtol=1e-5)
+
+
+def test_dead_cells_can_be_handed_to_a_model_with_a_memory():
+    tissue = box()
+    model = Hypoxia()
+    table = model.table("generic", (), ("tissue",))
+    params = {name: float(p.prior.transform(0.0)) for name, p in table.items()}
+    found = simulate(
+        model, params, make_domain(tissue, SPACING), Schedule(), [5.0],
+        initial=blob(tissue), initial_dead=0.2 * tissue,
+    )  # fmt: skip
+    assert found.status == 0 and found.dead.max() > 0.1
 
 
 def test_status_tells_what_is_wrong():

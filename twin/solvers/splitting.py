@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from twin.models.model import Equations
 from twin.models.radiation import Dose, unrepaired_gy
 from twin.models.state import State
+from twin.operators.transport import LongSteps
 from twin.treatments.forcing import Forcing
 
 Derivatives = Literal["forward", "reverse"]
@@ -34,6 +35,7 @@ def solve[Recorded](
     resectable_mm: Float[Array, " n"] | None = None,
     dose_maps: Float[Array, "maps n"] | None = None,
     derivatives: Derivatives = "forward",
+    long_steps: bool = False,
 ) -> Recorded:
     """Run the course and return `record(after treatment at its start, end)` stacked over rows.
 
@@ -47,8 +49,10 @@ def solve[Recorded](
             schedule holds surgery.
         dose_maps: dose of each map relative to the prescribed one; None means 1 everywhere.
         derivatives: which ones can be taken.
+        long_steps: whether diffusion picks its kind of step (`twin.operators.transport`).
     """
     loop = jax.lax.fori_loop if derivatives == "forward" else _checkpointed
+    loop = LongSteps(loop) if long_steps else loop
     tables = equations.tables(forcing)
     open_gy = unrepaired_gy(
         forcing,
