@@ -38,7 +38,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=80, help="mutants by the tool")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--results", type=Path, required=True, help="JSON lines, appended to")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        required=True,
+        help="JSON lines, appended to; what is in it is not judged again",
+    )
     parser.add_argument("--page", type=Path, help="run nothing, write the results to this page")
     parser.add_argument("--no-fixed", action="store_true", help="leave the fixed list out")
     given = parser.parse_args()
@@ -64,9 +69,9 @@ def main() -> None:
             stream.write(json.dumps(head) + "\n")
         sample = drawn(package, reached, given.size, given.seed)
         mutants = [*([] if given.no_fixed else FIXED), *sample]
-        for mutant in mutants:
-            runs.prepared(package, mutant)
-        found = runs.run(
+        known = runs.judged_before(given.results)
+        mutants = [m for m in mutants if runs.key(runs.prepared(package, m)[0]) not in known]
+        runs.run(
             package,
             mutants,
             without=[*without, *LATE],
@@ -74,6 +79,7 @@ def main() -> None:
             results=given.results,
             late=[name for name in LATE if name not in without],
         )
+    found = runs.read(given.results)
     for kind in ("fixed", "tool"):
         some = [r for r in found if r.kind == kind]
         print(f"{kind}: {100 * runs.score(some):.1f} % of {len(some)} killed")

@@ -124,7 +124,7 @@ def tensors(draw: st.DrawFn, ratio: float = 5.0) -> np.ndarray:
         draw: given by Hypothesis.
         ratio: of the largest eigenvalue, 0.2 mm²/day, to the others.
     """
-    angle = draw(st.sampled_from([0.0, 0.25, 0.5, 0.1])) * np.pi
+    angle = draw(st.sampled_from([0.25, -0.25, 0.0, 0.5, 0.1])) * np.pi
     tilt = draw(st.sampled_from([0.0, 0.25, 0.15])) * np.pi
     flat = np.cos(tilt)
     along = np.array([np.cos(angle) * flat, np.sin(angle) * flat, np.sin(tilt)])

@@ -54,8 +54,8 @@ FIXED = (
     Change(
         "diffusion through the border of the tissue",
         FLUXES,
-        "masked = jnp.where(mask > 0.0, diffusivity, 0.0)",
-        "masked = diffusivity",
+        "2.0 * here * there / jnp.where(open_face, both, 1.0)",
+        "0.5 * both",
     ),
     Change(
         "diffusivity of the voxel on one side only",
@@ -64,10 +64,10 @@ FIXED = (
         "jnp.where((here > 0) & (there > 0), here, 0.0)",
     ),
     Change(
-        "missing volume factor: a tensor's mean diffusivity is its trace",
+        "missing factor: the sum of two voxels' tensors for their mean",
         STENCIL,
-        "axis1=1, axis2=2) / 3.0",
-        "axis1=1, axis2=2)",
+        "row[here] = harmonic * 0.5 * (form[here] + form[there])",
+        "row[here] = harmonic * (form[here] + form[there])",
     ),
     Change(
         "offsets of a tensor's stencil on one side of a voxel only",

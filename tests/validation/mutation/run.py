@@ -196,6 +196,22 @@ def run(
         return list(pool.map(one, mutants))
 
 
+def read(results: Path) -> list[Result]:
+    """Mutants judged in a file of results."""
+    rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    return [Result(**row) for row in rows if "kind" in row]
+
+
+def key(result: Result) -> tuple[str, int, str, str]:
+    """What tells a mutant from others."""
+    return result.file, result.line, result.what, result.after
+
+
+def judged_before(results: Path) -> set[tuple[str, int, str, str]]:
+    """Mutants that need not be judged again."""
+    return {key(result) for result in read(results)} if results.exists() else set()
+
+
 def score(results: list[Result]) -> float:
     """Share of the mutants that were killed."""
     return sum(r.killed_by is not None for r in results) / max(len(results), 1)

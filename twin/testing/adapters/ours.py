@@ -14,6 +14,19 @@ _KILL_BY_FORMULA = (
     "drug_kill_is_the_exposure_whatever_the_step",
     "drugs_act_after_they_are_given",
     "doses_at_the_ends_count_once",
+    "equal_eqd2_kills_equally",
+)
+_CELLS_ARE_KEPT = (
+    "growth_ends_at_the_capacity",
+    "cells_are_conserved_without_growth",
+    "cells_are_conserved_in_uneven_tissue",
+    "nothing_leaves_at_the_border_of_the_array",
+    "without_growth_solutions_add_up",
+    "diffusion_makes_no_new_extremes",
+)
+_STATE = (
+    "the density alone is not the whole state (see a_restart_changes_no_bit)",
+    "a_course_can_be_run_in_two_parts",
 )
 _SPREAD_BY_FORMULA = (
     "without_growth_solutions_add_up",
@@ -55,10 +68,7 @@ two_clones = TwinSimulator(
         "uniform_tumors_grow_logistically",
         "fronts_travel_at_fishers_speed",
     )
-    | _exempt(
-        "the density alone does not tell the share of each clone (see a_restart_changes_no_bit)",
-        "a_course_can_be_run_in_two_parts",
-    ),
+    | _exempt(*_STATE),
 )
 neutral_clones = TwinSimulator(
     "TwoClones",
@@ -70,9 +80,37 @@ neutral_clones = TwinSimulator(
     },
     name="oncotwin TwoClones, alike",
 )
-hypoxia = TwinSimulator("Hypoxia", cell_fields=("necrotic",))
+hypoxia = TwinSimulator(
+    "Hypoxia",
+    cell_fields=("necrotic",),
+    exempt=_exempt("growth and kill follow the oxygen of a voxel", _KILL_BY_FORMULA)
+    | _exempt(
+        "growth follows the oxygen of a voxel",
+        "uniform_tumors_grow_logistically",
+        "fronts_travel_at_fishers_speed",
+    )
+    | _exempt(
+        "cells without oxygen die (see transfers_between_compartments_conserve)", _CELLS_ARE_KEPT
+    )
+    | _exempt("cells starve at a rate in days", "time_can_be_told_in_half_days")
+    | _exempt(*_STATE),
+)
+oxygen_in_plenty = TwinSimulator(
+    "Hypoxia",
+    {"vessel_density": 1e4},
+    cell_fields=("necrotic",),
+    name="oncotwin Hypoxia, oxygen in plenty",
+)
 immune = TwinSimulator("Immune")
 vessels = TwinSimulator("Vessels")
+idle_effectors = TwinSimulator(
+    "Immune", {"effector_kill_rate": 0.0}, name="oncotwin Immune, effectors that do not kill"
+)
+normal_vessels = TwinSimulator(
+    "Vessels",
+    {"vessel_density": 1e4, "angiogenesis_rate": 0.0, "compression_rate": 0.0},
+    name="oncotwin Vessels, normal ones and oxygen in plenty",
+)
 
 OURS: dict[str, TwinSimulator] = {
     "fisher_kpp": fisher_kpp,
@@ -82,7 +120,10 @@ OURS: dict[str, TwinSimulator] = {
     "two_clones": two_clones,
     "neutral_clones": neutral_clones,
     "hypoxia": hypoxia,
+    "oxygen_in_plenty": oxygen_in_plenty,
     "immune": immune,
+    "idle_effectors": idle_effectors,
     "vessels": vessels,
+    "normal_vessels": normal_vessels,
 }
 """Simulators of this package by the name that they have in this module."""
