@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 from twin.domain import Domain
 from twin.models.fisher_kpp import FisherKPP, LogisticEquations
 from twin.models.model import Params
-from twin.models.reaction import Growth, grow
+from twin.models.reaction import Growth, Kill, grow, kill_around_growth, logistic_growth
 from twin.models.state import Loop, State
 from twin.operators.fluxes import Conductances, conductances
 from twin.operators.transport import diffuse
@@ -42,9 +42,10 @@ LARGEST_KILL = 12.0
 
 
 class ImmuneTable(eqx.Module):
-    """Growth, days, and days times the gain from blockade of each half step."""
+    """Growth, kill by drugs, days, and days times the gain from blockade of each half step."""
 
     growth: Growth
+    drugs: Kill
     days: Float[Array, "*steps"]
     kill_days: Float[Array, "*steps"]
 
@@ -83,22 +84,28 @@ class ImmuneEquations(LogisticEquations):
         return State((viable,), jnp.zeros_like(viable), {"effectors": resting})
 
     def tables(self, forcing: Forcing) -> ImmuneTable:
-        """Growth under drugs, days, and days times the mean gain from blockade."""
+        """Growth, kill by drugs, days, and days times the mean gain from blockade."""
         half = 0.5 * jnp.asarray(forcing.dt_days)
         days = jnp.stack([half, half], axis=-1)
         exposure = jnp.asarray(forcing.exposure_days)[:, :, -1] @ self.checkpoint
         mean = exposure / jnp.where(days > 0.0, days, 1.0)
         boost = 1.0 + self.gain * mean / (self.half_concentration + mean)
-        return ImmuneTable(super().tables(forcing), days, days * boost)
+        growth = logistic_growth(
+            forcing, self.growth, 0.0 * self.sensitivities, self.capacity, self.repopulation
+        )
+        kill = kill_around_growth(forcing, self.sensitivities)
+        return ImmuneTable(growth, kill, days, days * boost)
 
     def react(self, state: State, table: ImmuneTable, half: int) -> State:
-        """Growth under drugs, kill by effectors, and their own reaction; in reverse at the end."""
+        """Growth, kill by effectors and their own reaction, in reverse at the end, between two
+        parts of the kill by drugs: one gone within hours has then acted before the others do."""
         viable, dead, effectors = state.cells[0], state.dead, state.fields["effectors"]
         parts = ("growth", "kill", "effectors")
+        early = jnp.exp(-table.drugs.early) * viable
+        viable, dead = early, dead + (viable - early)
         for part in parts if half == 0 else reversed(parts):
             if part == "growth":
-                viable, killed = grow(viable, table.growth, self.classes)
-                dead = dead + killed
+                viable, _ = grow(viable, table.growth, self.classes)
             elif part == "kill":
                 spared = viable * decay(table.kill_days * self.kill_rate * effectors)
                 viable, dead = spared, dead + (viable - spared)
@@ -107,7 +114,8 @@ class ImmuneEquations(LogisticEquations):
                 rate = stimulus - self.inactivation * viable - self.death
                 source = table.days * self.supply * self.mask
                 effectors = linear_flow(effectors, table.days * rate, source)
-        return State((viable,), dead, {**state.fields, "effectors": effectors})
+        late = jnp.exp(-table.drugs.late) * viable
+        return State((late,), dead + (viable - late), {**state.fields, "effectors": effectors})
 
     def transport(self, state: State, dt_days: Array, loop: Loop) -> State:
         """Diffusion of both kinds of cells, and clearance."""

@@ -101,8 +101,35 @@ oxygen_in_plenty = TwinSimulator(
     cell_fields=("necrotic",),
     name="oncotwin Hypoxia, oxygen in plenty",
 )
-immune = TwinSimulator("Immune")
-vessels = TwinSimulator("Vessels")
+immune = TwinSimulator(
+    "Immune",
+    exempt=_exempt("effectors kill cells at all times", _KILL_BY_FORMULA, _CELLS_ARE_KEPT)
+    | _exempt(
+        "effectors kill cells at all times",
+        "uniform_tumors_grow_logistically",
+        "fronts_travel_at_fishers_speed",
+        "a_blob_widens_as_diffusion_says",
+        "a_thin_sheet_conducts_across",
+    )
+    | _exempt(
+        "effectors live and move by rates of their own, in days and millimeters",
+        "time_can_be_told_in_half_days",
+        "lengths_can_be_told_in_centimeters",
+    )
+    | _exempt(*_STATE),
+)
+vessels = TwinSimulator(
+    "Vessels",
+    exempt=_exempt("growth and kill follow the vessels of a voxel", _KILL_BY_FORMULA)
+    | _exempt(
+        "growth follows the vessels of a voxel",
+        "uniform_tumors_grow_logistically",
+        "growth_ends_at_the_capacity",
+        "fronts_travel_at_fishers_speed",
+    )
+    | _exempt("vessels come and go at rates in days", "time_can_be_told_in_half_days")
+    | _exempt(*_STATE),
+)
 idle_effectors = TwinSimulator(
     "Immune", {"effector_kill_rate": 0.0}, name="oncotwin Immune, effectors that do not kill"
 )
