@@ -30,6 +30,10 @@ DERIVATIVE_TOLERANCE = 1e-6
 MAX_ITERATIONS = 500
 """Most steps of the conjugate gradients; more would mean moduli that are not usable."""
 
+NOTHING = 1e-30
+"""Squared residual, kPa² mm⁻² over that of the operator, of forces that are round-off: below it
+the products of an iteration underflow in float32."""
+
 
 class Elasticity(eqx.Module):
     """The elastic operator of one field of stiffness; moduli are 0 outside the mask.
@@ -230,6 +234,7 @@ def _conjugate_gradients(
 ) -> Array:
     """Preconditioned conjugate gradients from zero, until the squared residual is `enough`."""
     first = inverse * b
+    enough = jnp.maximum(enough, NOTHING)
 
     def going(carry: tuple) -> Array:
         _, _, _, rho, count = carry

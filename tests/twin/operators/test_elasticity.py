@@ -141,3 +141,18 @@ def test_a_good_guess_changes_the_work_and_not_the_answer():
     cold = displacement(operator, force, tolerance=1e-8)
     warm = displacement(operator, force, guess_mm=1.02 * cold, tolerance=1e-8)
     np.testing.assert_allclose(warm, cold, atol=1e-6 * float(jnp.abs(cold).max()))
+
+
+def test_forces_of_round_off_move_nothing_and_leave_no_nan():
+    """Products of an iteration underflow in float32 for forces of 1e-20 to 1e-14 kPa/mm."""
+    shape = (9, 9, 9)
+    with jax.enable_x64(False):
+        mask = jnp.asarray(inside(shape).ravel(), jnp.float32)
+        operator = elasticity(2.0 * mask, 0.45, mask, shape, (1.0, 1.0, 1.0))
+        random = np.random.default_rng(0)
+        for power in range(-20, -12):
+            noise = 10.0**power * random.standard_normal((3, mask.size))
+            for tolerance in (1e-3, 1e-6):
+                force = jnp.asarray(noise, jnp.float32)
+                found = np.asarray(displacement(operator, force, tolerance=tolerance))
+                assert np.abs(found).max() <= 10.0 * np.abs(noise).max()

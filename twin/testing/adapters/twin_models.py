@@ -47,6 +47,7 @@ class TwinSimulator(Derivatives, Decisions):
         exempt: property name -> why this model, by its biology, does not have the relation.
         name: for reports; by default the model's.
         cell_fields: fields of the state that hold cells which are no longer viable.
+        settings: arguments of the class, where the model is given by name.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class TwinSimulator(Derivatives, Decisions):
         exempt: Mapping[str, str] | None = None,
         name: str = "",
         cell_fields: tuple[str, ...] = (),
+        settings: Mapping[str, float] | None = None,
     ) -> None:
         self.model = model
         self.parameters = dict(parameters or {})
         self.exempt = dict(exempt or {})
         self.cell_fields = cell_fields
+        self.settings = dict(settings or {})
         kind = model if isinstance(model, str) else type(model).__name__
         self.name = name or f"oncotwin {kind}"
 
@@ -143,7 +146,7 @@ class TwinSimulator(Derivatives, Decisions):
         """The model."""
         if not isinstance(self.model, str):
             return self.model
-        return getattr(importlib.import_module("twin.models"), self.model)()
+        return getattr(importlib.import_module("twin.models"), self.model)(**self.settings)
 
     def values(self, case: Case, domain: Domain) -> dict[str, float]:
         """Natural parameter values of a case, without the diffusivity."""
