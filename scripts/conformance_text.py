@@ -80,5 +80,12 @@ How to read it:
 - Our own models were developed against these properties, the others were not. Read the columns of
   the others as what a user meets who takes them for these equations as they come, with the default
   settings of each.
-- One cause can fail several rows; the lists below the table tell what was found and expected.
+- One cause can fail several rows; the lists below the table tell what was found and expected. Three
+  rows of exponax (conservation, mirror images, more outputs) miss the tolerance of single precision
+  by a factor of one to two: its Fourier transforms round off more than sums over neighbors do.
+- A model of ours that by its biology cannot have a relation says why. Where it has a limit in which
+  it must be Fisher-KPP (two alike clones, plenty of oxygen, normal vessels, effectors that do not
+  kill), that limit is a column of its own, with nothing left out.
+- What the kit found in ours on the way: mechanics ended in NaN where cells are spread evenly, and
+  immune cells fell short of second order beside a drug gone within hours. Both are mended.
 """
