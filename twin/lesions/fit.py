@@ -109,7 +109,7 @@ def _searched(
         for first in range(0, running.size, size):
             chosen = np.resize(running[first : first + size], size)
             of_each, batch = _pick(lesions, chosen // _STARTS), _pick(search, chosen)
-            batch = _burst(model, table, max_iterations, of_each, batch)
+            batch = _burst(model, table, np.asarray(max_iterations), of_each, batch)
             for whole, part in zip(search, batch, strict=True):
                 whole[chosen] = part
         running = running[np.asarray(unfinished(search, max_iterations))[running]]
@@ -131,7 +131,7 @@ def _pick[Tree](tree: Tree, rows: np.ndarray) -> Tree:
 def _burst(
     model: LesionModel,
     table: ParameterTable,
-    max_iterations: int,
+    max_iterations: Int[Array | np.ndarray, ""],
     lesions: _Lesions,
     search: Search,
 ) -> Search:
