@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm, spearmanr
 
+from tests.pages import blocks
 from tests.patients import small_patient
 from twin.errors import TwinError
 from twin.lesions import (
@@ -149,7 +150,8 @@ def test_the_likelihood_is_that_of_a_normal_distribution_with_its_covariance(van
     volumes = np.array([2.0, 0.5, 0.2, 0.35, 0.15])
     if vanished is not None:
         volumes[vanished] = 0.0
-    fits = fit_lesions(few([DAYS], [volumes]), Exponential())
+    table = Exponential().table().with_priors({"wander_sd": Fixed(0.2)})
+    fits = fit_lesions(few([DAYS], [volumes]), Exponential(), table=table)
     value = {name: v[0] for name, v in fits.point.items()}
     seen = volumes > 0.0
     read = np.where(seen, volumes, LIMIT_ML)
@@ -287,3 +289,15 @@ def test_a_table_joins_readings_of_a_day_and_keeps_zeros_as_below_the_limit(tmp_
 def test_unusable_readings_are_refused(times, volumes, message):
     with pytest.raises(TwinError, match=message):
         lesion_series([times], [volumes])
+
+
+def test_the_example_of_the_documentation_runs(repository, tmp_path, monkeypatch, capsys):
+    page = (repository / "docs" / "explanation" / "lesion-models.md").read_text()
+    (example,) = blocks(page, "python")
+    monkeypatch.chdir(tmp_path)
+    readings = zip(DAYS, (9000, 6000, 5000, 5500, 7000), strict=True)
+    rows = [f"a,{day},{volume}" for day, volume in readings]
+    (tmp_path / "lesions.csv").write_text("Pt_hashID,T_days,Lesion_vol\n" + "\n".join(rows))
+    exec(example, {})
+    told = capsys.readouterr().out
+    assert "growth-inhibition: 1 converged" in told and "resistance_rate" in told
