@@ -33,7 +33,8 @@ from twin.parameters import ParameterTable
 FEWEST_READINGS = 2
 """With fewer readings nothing but the prior speaks of change; the fit says so in its status."""
 _STARTS = 6
-_BATCH = 256
+_BATCH, _SMALL_BATCH = 256, 32
+"""Searches side by side, padded; the small one is for a few lesions, such as those of a patient."""
 _BURST = 10
 """Evaluations between two looks at which searches are done."""
 
@@ -104,7 +105,7 @@ def _searched(
     starts = _starts(series, table, table.free)
     search = begin(starts.reshape(-1, starts.shape[-1]))
     running = np.arange(len(search.cost))
-    size = min(_BATCH, 1 << (len(running) - 1).bit_length())
+    size = _BATCH if running.size > _SMALL_BATCH else _SMALL_BATCH
     while running.size:
         for first in range(0, running.size, size):
             chosen = np.resize(running[first : first + size], size)

@@ -30,6 +30,9 @@ from twin.treatments.schedule import Fraction, Schedule
 DAYS = np.array([0.0, 20.0, 45.0, 80.0, 130.0])
 VISITS = np.array([0.0, 25.0, 55.0, 90.0, 130.0, 170.0, 215.0, 260.0])
 LESIONS = 200
+KNOWN_ERRORS = (
+    Exponential().table().with_priors({"wander_sd": Fixed(0.2), "reading_sd": Fixed(0.05)})
+)
 
 
 def few(times, volumes, **more):
@@ -147,11 +150,10 @@ def test_the_likelihood_is_that_of_a_normal_distribution_with_its_covariance(van
     """The filter takes readings one by one; the whole covariance is ω² min(t, t') + σ², and a
     reading of 0 counts with the probability of being below the limit, given all others. Where
     others follow it, the filter goes on with the moments of a cut normal, which is not exact."""
-    volumes = np.array([2.0, 0.5, 0.2, 0.35, 0.15])
+    volumes = np.array([2.0, 0.5, 0.2, 0.9, 0.5])
     if vanished is not None:
         volumes[vanished] = 0.0
-    table = Exponential().table().with_priors({"wander_sd": Fixed(0.2)})
-    fits = fit_lesions(few([DAYS], [volumes]), Exponential(), table=table)
+    fits = fit_lesions(few([DAYS], [volumes]), Exponential(), table=KNOWN_ERRORS)
     value = {name: v[0] for name, v in fits.point.items()}
     seen = volumes > 0.0
     read = np.where(seen, volumes, LIMIT_ML)
@@ -170,9 +172,7 @@ def test_the_likelihood_is_that_of_a_normal_distribution_with_its_covariance(van
 def test_a_vanished_lesion_shrinks_faster_than_one_read_at_the_limit():
     """Where the errors are known: otherwise one explanation takes from the other."""
     readings = [[2.0, 1.1, 0.7, 0.35, last] for last in (0.0, LIMIT_ML, 0.35)]
-    table = Exponential().table()
-    known = table.with_priors({"wander_sd": Fixed(0.05), "reading_sd": Fixed(0.05)})
-    fits = fit_lesions(few([DAYS] * 3, readings), Exponential(), table=known)
+    fits = fit_lesions(few([DAYS] * 3, readings), Exponential(), table=KNOWN_ERRORS)
     assert fits.status_counts["converged"] == 3
     assert np.all(np.diff(fits.point["growth_rate"]) > 0.0)
 
@@ -295,8 +295,8 @@ def test_the_example_of_the_documentation_runs(repository, tmp_path, monkeypatch
     page = (repository / "docs" / "explanation" / "lesion-models.md").read_text()
     (example,) = blocks(page, "python")
     monkeypatch.chdir(tmp_path)
-    readings = zip(DAYS, (9000, 6000, 5000, 5500, 7000), strict=True)
-    rows = [f"a,{day},{volume}" for day, volume in readings]
+    volumes = (9000, 6000, 5000, 5500, 6000, 6500, 7500, 9000)
+    rows = [f"a,{day},{volume}" for day, volume in zip(VISITS, volumes, strict=True)]
     (tmp_path / "lesions.csv").write_text("Pt_hashID,T_days,Lesion_vol\n" + "\n".join(rows))
     exec(example, {})
     told = capsys.readouterr().out
