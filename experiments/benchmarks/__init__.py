@@ -44,8 +44,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "compilation": ("compile_s", "compile_s_ratio"),
     "start": ("cli_help_s", "cli_help_s_ratio"),
     "demo": ("scenario_demo_ms",),
+    "lesions": ("lesions_fit_s",),
 }
 """Figures by the process that measures them."""
+COLD = ("compilation", "lesions")
+"""Groups that compile anew, whatever an earlier run left."""
 
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +86,7 @@ def _measured(group: str, names: list[str], case: Case) -> Iterator[str]:
     """JSON lines of one group, from a fresh process."""
     with tempfile.TemporaryDirectory() as cache:
         environment = dict(os.environ)
-        if group == "compilation":
+        if group in COLD:
             environment["JAX_COMPILATION_CACHE_DIR"] = cache
         paths = [str(ROOT), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

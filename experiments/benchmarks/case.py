@@ -46,6 +46,8 @@ class Case:
         draws: parameter draws a plan.
         demo_plans: plans of `scenario_demo_ms`.
         repeats: of each timing.
+        lesions: series of `lesions_fit_s`.
+        lesion_models: how many models it fits.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -57,6 +59,8 @@ class Case:
     draws: int = 20
     demo_plans: int = 100
     repeats: int = 5
+    lesions: int = 1242
+    lesion_models: int = 6
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -67,4 +71,4 @@ class Case:
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2)
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1)

@@ -1,16 +1,19 @@
 """Most probable parameters of a lesion model for every lesion of a series at once.
 
 Parameters are fitted in standard normal scores z (twin/parameters): the prior is |z|²/2. Every one
-is fitted from several starts spread over the prior; all of them run side by side.
+is fitted from several starts spread over the prior. Searches run side by side, in batches of one
+size that are compiled once; those that are done leave, so that the slowest do not hold up the rest.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from twin.errors import TwinError
 from twin.lesions.fits import (
@@ -21,15 +24,8 @@ from twin.lesions.fits import (
     LesionFits,
     treatment_times,
 )
-from twin.lesions.levenberg import Minimum, minimize
-from twin.lesions.likelihood import (
-    Expected,
-    Predict,
-    Readings,
-    expected_at,
-    posterior_parts,
-    readings_of,
-)
+from twin.lesions.levenberg import Search, advance, begin, unfinished
+from twin.lesions.likelihood import Expected, Readings, expected_at, posterior_parts, readings_of
 from twin.lesions.model import LesionModel
 from twin.lesions.series import LesionSeries
 from twin.parameters import ParameterTable
@@ -37,6 +33,13 @@ from twin.parameters import ParameterTable
 FEWEST_READINGS = 2
 """With fewer readings nothing but the prior speaks of change; the fit says so in its status."""
 _STARTS = 6
+_BATCH, _SMALL_BATCH = 256, 32
+"""Searches side by side, padded; the small one is for a few lesions, such as those of a patient."""
+_BURST = 10
+"""Evaluations between two looks at which searches are done."""
+
+_Lesions = tuple[Readings, Array, Array, Array]
+"""Readings, their days since the first, days without treatment after it and with it before."""
 
 
 def fit_lesions(
@@ -44,7 +47,7 @@ def fit_lesions(
     model: LesionModel,
     *,
     table: ParameterTable | None = None,
-    max_iterations: int = 100,
+    max_iterations: int = 500,
 ) -> LesionFits:
     """Fit one model to every lesion of a series.
 
@@ -73,74 +76,84 @@ def fit_lesions(
         )
     names = table.free
     with jax.enable_x64(True):
-        before, untreated = treatment_times(series)
-        minimum = _fit_all(
-            model,
-            table,
-            names,
-            max_iterations,
-            readings_of(series),
-            jnp.asarray(series.times_days - series.first_day[:, None]),
-            jnp.asarray(untreated),
-            jnp.asarray(before),
-            jnp.asarray(_starts(series, table, names)),
-        )
-        minimum = jax.tree.map(np.asarray, minimum)
-    log_prior = -0.5 * (minimum.point**2).sum(axis=1)
-    covariance = np.linalg.inv(minimum.curvature)
-    evidence = 0.5 * np.linalg.slogdet(covariance)[1] - minimum.cost
+        best = _best(_searched(series, model, table, max_iterations), len(series))
+        finite, converged = np.asarray(best.finite), np.asarray(best.converged)
+    scores, cost = np.asarray(best.point), np.where(finite, best.cost, 0.0)
+    covariance = np.linalg.inv(best.curvature)
+    evidence = 0.5 * np.linalg.slogdet(covariance)[1] - cost
     return LesionFits(
         series=series,
         model=model,
         table=table,
         names=names,
-        scores=minimum.point,
+        scores=scores,
         covariance=0.5 * (covariance + covariance.transpose(0, 2, 1)),
-        status=_status(series, minimum.finite, minimum.converged),
-        log_likelihood=np.where(minimum.finite, -minimum.cost - log_prior, 0.0),
-        log_evidence=np.where(minimum.finite, evidence, 0.0),
-        iterations=minimum.iterations,
+        status=_status(series, finite, converged),
+        log_likelihood=np.where(finite, 0.5 * (scores**2).sum(axis=1) - cost, 0.0),
+        log_evidence=np.where(finite, evidence, 0.0),
+        iterations=np.asarray(best.iterations),
     )
 
 
-def most_probable(
-    predict: Predict, readings: Readings, starts: Float[Array, "s k"], max_iterations: int
-) -> Minimum:
-    """Best of the minima from some starts; traced and batched by JAX.
+def _searched(
+    series: LesionSeries, model: LesionModel, table: ParameterTable, max_iterations: int
+) -> Search:
+    """Searches at their end; those of one lesion follow each other."""
+    before, untreated = treatment_times(series)
+    days = series.times_days - series.first_day[:, None]
+    lesions: Any = (jax.tree.map(np.asarray, readings_of(series)), days, untreated, before)
+    starts = _starts(series, table, table.free)
+    search = begin(starts.reshape(-1, starts.shape[-1]))
+    running = np.arange(len(search.cost))
+    size = _BATCH if running.size > _SMALL_BATCH else _SMALL_BATCH
+    while running.size:
+        for first in range(0, running.size, size):
+            chosen = np.resize(running[first : first + size], size)
+            of_each, batch = _pick(lesions, chosen // _STARTS), _pick(search, chosen)
+            batch = _burst(model, table, np.asarray(max_iterations), of_each, batch)
+            for whole, part in zip(search, batch, strict=True):
+                whole[chosen] = part
+        running = running[np.asarray(unfinished(search, max_iterations))[running]]
+    return search
 
-    All starts are followed to their end: to pick the promising ones first would compile the model a
-    second time, which costs more than it saves.
-    """
 
-    def evaluate(z: Array) -> tuple[Array, Array, Array]:
-        return posterior_parts(predict, readings, z)
+def _best(search: Search, lesions: int) -> Search:
+    """The search of each lesion that came lowest."""
+    lowest = search.cost.reshape(lesions, _STARTS).argmin(axis=1)
+    return _pick(search, np.arange(lesions) * _STARTS + lowest)
 
-    minima = jax.vmap(lambda z: minimize(evaluate, z, max_iterations=max_iterations))(starts)
-    best = jnp.argmin(jnp.where(minima.finite, minima.cost, jnp.inf))
-    return jax.tree.map(lambda leaf: leaf[best], minima)
+
+def _pick[Tree](tree: Tree, rows: np.ndarray) -> Tree:
+    """Rows of every leaf."""
+    return jax.tree.map(lambda leaf: leaf[rows], tree)
 
 
 @eqx.filter_jit
-def _fit_all(
+def _burst(
     model: LesionModel,
     table: ParameterTable,
-    names: tuple[str, ...],
-    max_iterations: int,
-    readings: Readings,
-    days: Float[Array, "n r"],
-    untreated: Float[Array, " n"],
-    before: Float[Array, " n"],
-    starts: Float[Array, "n s k"],
-) -> Minimum:
-    def one(readings: Readings, days: Array, free: Array, earlier: Array, starts: Array) -> Minimum:
+    max_iterations: Int[Array | np.ndarray, ""],
+    lesions: _Lesions,
+    search: Search,
+) -> Search:
+    """Some more evaluations of every search of a batch."""
+
+    def one(lesion: _Lesions, search: Search) -> Search:
+        readings, days, free, earlier = lesion
+
         def predict(z: Array) -> Expected:
-            values = table.values_at(dict(zip(names, z, strict=True)))
+            values = table.values_at(dict(zip(table.free, z, strict=True)))
             curve = model.log_volume(days, free, earlier, values)
             return expected_at(curve, values, readings)
 
-        return most_probable(predict, readings, starts, max_iterations)
+        until = jnp.minimum(search.iterations + _BURST, max_iterations)
+        return jax.lax.while_loop(
+            lambda search: unfinished(search, until),
+            lambda search: advance(lambda z: posterior_parts(predict, readings, z), search),
+            search,
+        )
 
-    return jax.vmap(one)(readings, days, untreated, before, starts)
+    return jax.vmap(one)(lesions, search)
 
 
 def _starts(series: LesionSeries, table: ParameterTable, names: tuple[str, ...]) -> np.ndarray:

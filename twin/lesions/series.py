@@ -28,6 +28,8 @@ LIMIT_DIAMETER_MM = 5.0
 ML_PER_CUBED_MM = 0.52e-3
 """Volume of a lesion of diameter d mm is 0.52 d³ mm³, the factor of the cohort's own table."""
 LIMIT_ML = ML_PER_CUBED_MM * LIMIT_DIAMETER_MM**3
+Rows = Sequence[Sequence[float] | np.ndarray] | np.ndarray
+"""Numbers of each lesion, as many as it has readings."""
 _COLUMNS = ("Pt_hashID", "T_days", "Lesion_vol")
 
 
@@ -121,11 +123,11 @@ class LesionSeries:
 
 
 def lesion_series(
-    times_days: Sequence[Sequence[float]],
-    volumes_ml: Sequence[Sequence[float]],
+    times_days: Rows,
+    volumes_ml: Rows,
     *,
     ids: Sequence[str] | None = None,
-    treatment_day: float | Sequence[float] = 0.0,
+    treatment_day: float | Sequence[float] | np.ndarray = 0.0,
     groups: Sequence[str] | None = None,
 ) -> LesionSeries:
     """Check the readings of some lesions and pad them to one array.
