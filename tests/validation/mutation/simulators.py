@@ -43,6 +43,7 @@ class Ours(TensorSimulator):
             "a round tensor": RoundTensor(),
             "a depot that empties at once": FastDepot(),
             "growth as repopulation": Repopulation(),
+            "a drug that enhances radiation": Enhanced(),
         }
 
 
@@ -137,6 +138,33 @@ class Repopulation(TwinSimulator):
     def schedule(self, case: Case) -> Schedule:
         """With a fraction of 0 Gy at the start."""
         return super().schedule(case) + Schedule((Fraction(case.start_days, 0.0),))
+
+
+class Enhanced(TwinSimulator):
+    """Two thirds of alpha, made whole by a drug that does nothing else, given with each fraction.
+
+    The dose of the day before is a day old and no longer enhances.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP", {"sensitivity_enhancer": 0.0, "enhancement_enhancer": 0.5})
+
+    def values(self, case: Case, domain: Domain) -> dict[str, float]:
+        """With less alpha, and beta as it was."""
+        alpha, ratio = case.alpha / 1.5, case.alpha_beta_ratio / 1.5
+        return super().values(case.but(alpha=alpha, alpha_beta_ratio=ratio), domain)
+
+    def schedule(self, case: Case) -> Schedule:
+        """One dose at the time of every fraction."""
+        add_drug(
+            Drug(
+                "enhancer", Kinetics(9.2), REFERENCE_MG_M2, 0.1, 0.5, "none", "assumed",
+                enhancement_sd=0.25,
+            )
+        )  # fmt: skip
+        times = sorted({time for time, _ in case.fractions})
+        doses = tuple(DrugDose(time, "enhancer", REFERENCE_MG_M2) for time in times)
+        return super().schedule(case) + Schedule((), doses)
 
 
 def _depots(case: Case) -> dict[str, Any]:
