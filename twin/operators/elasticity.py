@@ -25,8 +25,8 @@ from jaxtyping import Array, Float
 
 from twin.operators.fluxes import strides
 
-DERIVATIVE_TOLERANCE = 1e-6
-"""Residual left of the derivatives of a displacement, relative to their force."""
+DERIVATIVE_TOLERANCE = 1e-9
+"""Residual left of the derivatives of a displacement, relative to their force; in float32 1e-6."""
 MAX_ITERATIONS = 500
 """Most steps of the conjugate gradients; more would mean moduli that are not usable."""
 
@@ -223,7 +223,8 @@ def _displacement_jvp(tolerance: float, primals: tuple, tangents: tuple) -> tupl
 
     def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
         inverse = 1.0 / operator.diagonal()
-        enough = DERIVATIVE_TOLERANCE**2 * jnp.vdot(b, inverse * b)
+        tolerance = max(DERIVATIVE_TOLERANCE, 8.0 * float(jnp.finfo(b.dtype).eps))
+        enough = tolerance**2 * jnp.vdot(b, inverse * b)
         return _conjugate_gradients(matvec, b, inverse, enough)
 
     return w, jax.lax.custom_linear_solve(operator, rest, solve, symmetric=True)

@@ -44,6 +44,8 @@ class Ours(TensorSimulator):
             "a depot that empties at once": FastDepot(),
             "growth as repopulation": Repopulation(),
             "a drug that enhances radiation": Enhanced(),
+            "all tissue is the second of two": SecondTissue(),
+            "fractions in two halves at once": Halves(),
         }
 
 
@@ -138,6 +140,64 @@ class Repopulation(TwinSimulator):
     def schedule(self, case: Case) -> Schedule:
         """With a fraction of 0 Gy at the start."""
         return super().schedule(case) + Schedule((Fraction(case.start_days, 0.0),))
+
+
+class SecondTissue(TwinSimulator):
+    """A number as the second of two tissues, which is everywhere, with ratios that undo it."""
+
+    def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
+        """No voxel of the first tissue."""
+        if case.dimensions != 0:
+            return super().domain(case)
+        mask = np.pad(np.asarray(case.mask, bool), 1)
+        nowhere = np.zeros(mask.shape)
+        return make_domain(mask, case.spacing_mm, {"first": nowhere, "second": nowhere + 1.0}), {
+            "diffusivity": 2.0 * float(case.diffusivity),
+            "diffusivity_ratio_second": 0.5,
+            "growth_ratio_second": 0.5,
+            "capacity_ratio_second": 1.0,
+        }
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP")
+
+    def values(self, case: Case, domain: Domain) -> dict[str, float]:
+        """Growth of the first tissue, where there are two."""
+        rate = case.proliferation_rate / (0.5 if len(domain.tissues) == 2 else 1.0)
+        return super().values(case.but(proliferation_rate=rate), domain)
+
+
+class Halves(TwinSimulator):
+    """Each fraction as two halves a hundredth of a second apart, between which nothing heals.
+
+    Damage heals within hours, so that other days do not see it. Fractions at one time are left as
+    they are: what the second would do to the first is not what the kit asks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP", {"repair_half_time": 0.9})
+
+    def values(self, case: Case, domain: Domain) -> dict[str, float]:
+        """With repair at once where fractions are whole."""
+        usual = super().values(case, domain)
+        return usual if _apart(case) else usual | {"repair_half_time": 1e-3}
+
+    def schedule(self, case: Case) -> Schedule:
+        """Twice as many fractions."""
+        usual = super().schedule(case)
+        if not _apart(case):
+            return usual
+        halves = tuple(
+            Fraction(f.time_days + later, 0.5 * f.dose_gy)
+            for f in usual.fractions
+            for later in (0.0, 1e-7)
+        )
+        return replace(usual, fractions=halves)
+
+
+def _apart(case: Case) -> bool:
+    times = sorted(time for time, _ in case.fractions)
+    return all(after - before >= 1.0 for before, after in zip(times, times[1:], strict=False))
 
 
 class Enhanced(TwinSimulator):
