@@ -263,7 +263,7 @@ def broken(case: Case, fault: str) -> Case:
     def with_fraction(time_days: float, dose_gy: float) -> dict[str, Any]:
         return {"fractions": ((time_days, dose_gy), *case.fractions), "alpha": case.alpha or 0.1}
 
-    bad_drug = Drug(0.1, 0.5, ((1.0, -1.0),))
+    bad_drug = Drug(0.1, 0.5, ((1.0, -1e-3),))
     start, last = case.start_days, case.times_days[-1]
     changes: dict[str, dict[str, Any]] = {
         "initial is NaN": {"initial": spoiled(np.nan)},
@@ -277,7 +277,7 @@ def broken(case: Case, fault: str) -> Case:
         "diffusivity is NaN": {"diffusivity": np.nan},
         "proliferation rate is NaN": {"proliferation_rate": np.nan},
         "carrying capacity is 0": {"carrying_capacity": 0.0},
-        "dose is negative": with_fraction(start + 1.0, -2.0),
+        "dose is negative": with_fraction(start + 1.0, -1e-3),
         "dose is NaN": with_fraction(start + 1.0, np.nan),
         "dose is in cGy": with_fraction(start + 1.0, 200.0),
         "time of a fraction is NaN": with_fraction(np.nan, 2.0),

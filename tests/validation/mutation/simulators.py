@@ -17,6 +17,7 @@ from twin.domain import Domain, make_domain
 from twin.simulation import Trajectory
 from twin.testing.adapters.twin_models import REFERENCE_MG_M2, TensorSimulator, TwinSimulator
 from twin.testing.case import Case
+from twin.testing.case import Drug as CaseDrug
 from twin.treatments.chemotherapy import Drug, add_drug
 from twin.treatments.kinetics import Kinetics
 from twin.treatments.radiotherapy import bed_gy, eqd2_gy
@@ -42,6 +43,7 @@ class Ours(TensorSimulator):
             "two alike tissues": AlikeTissues(),
             "a round tensor": RoundTensor(),
             "a depot that empties at once": FastDepot(),
+            "a second compartment that fills at once": FastExchange(),
             "growth as repopulation": Repopulation(),
             "a drug that enhances radiation": Enhanced(),
             "all tissue is the second of two": SecondTissue(),
@@ -108,23 +110,45 @@ class AlikeTissues(TwinSimulator):
 class FastDepot(TwinSimulator):
     """Drugs from a depot that empties at once, with a compartment that takes up nothing."""
 
+    share = 1.0
+    """Of the drug that stays in the blood."""
+
     def __init__(self) -> None:
         super().__init__("FisherKPP")
+
+    def kinetics(self, rate: float) -> Kinetics:
+        """A second compartment of no size."""
+        return Kinetics(rate, 1e-9, 1.7, absorption_rate_per_day=1e9)
 
     def values(self, case: Case, domain: Domain) -> dict[str, float]:
         """With the sensitivities under the names of the depots."""
         usual = super().values(case, domain)
-        return usual | {f"sensitivity_{n}": d.sensitivity_per_day for n, d in _depots(case).items()}
+        return usual | {f"sensitivity_{n}": d.sensitivity_per_day for n, d in self.drugs(case)}
+
+    def drugs(self, case: Case) -> list[tuple[str, CaseDrug]]:
+        """Drugs of a case under names of their own."""
+        kind = type(self).__name__
+        return [(f"{kind}-{i}-{d.elimination_rate_per_day:g}", d) for i, d in enumerate(case.drugs)]
 
     def schedule(self, case: Case) -> Schedule:
         """The same doses of drugs with more compartments."""
         doses = []
-        for name, drug in _depots(case).items():
-            rate = drug.elimination_rate_per_day
-            kinetics = Kinetics(rate, 1e-9, 1.7, absorption_rate_per_day=1e9)
+        for name, drug in self.drugs(case):
+            kinetics = self.kinetics(drug.elimination_rate_per_day)
             add_drug(Drug(name, kinetics, REFERENCE_MG_M2, 0.1, 0.5, "none", "assumed"))
-            doses += [DrugDose(t, name, a * REFERENCE_MG_M2) for t, a in drug.doses if a != 0.0]
+            mg = REFERENCE_MG_M2 / self.share
+            doses += [DrugDose(t, name, a * mg) for t, a in drug.doses if a != 0.0]
         return replace(super().schedule(case), drug_doses=tuple(doses))
+
+
+class FastExchange(FastDepot):
+    """Drugs that a second compartment of equal size takes half of at once, and gives back."""
+
+    share = 0.5
+
+    def kinetics(self, rate: float) -> Kinetics:
+        """Twice the rate from half of the drug."""
+        return Kinetics(2.0 * rate, 1e6, 1e6)
 
 
 class Repopulation(TwinSimulator):
@@ -225,10 +249,6 @@ class Enhanced(TwinSimulator):
         times = sorted({time for time, _ in case.fractions})
         doses = tuple(DrugDose(time, "enhancer", REFERENCE_MG_M2) for time in times)
         return super().schedule(case) + Schedule((), doses)
-
-
-def _depots(case: Case) -> dict[str, Any]:
-    return {f"depot-{i}-{d.elimination_rate_per_day:g}": d for i, d in enumerate(case.drugs)}
 
 
 ours = Ours()

@@ -44,11 +44,14 @@ def survival_by_the_formula(simulator: Subject, dose: float, ratio: float) -> Cl
 def eqd2_of_two_gray_fractions_is_the_dose(
     simulator: Subject, count: int, ratio: float
 ) -> list[Claim]:
-    """EQD2(n x 2 Gy) = 2 n, and larger fractions weigh more."""
-    larger = float(simulator.eqd2(4.0, count, ratio))
+    """EQD2(n x 2 Gy) = 2 n; larger fractions weigh more, smaller ones less."""
     return [
-        equal("EQD2", float(simulator.eqd2(2.0, count, ratio)), 2.0 * count),
-        equal("EQD2 of 4 Gy fractions", larger, 4.0 * count * (4.0 + ratio) / (2.0 + ratio)),
+        equal(
+            f"EQD2 of {dose:g} Gy fractions",
+            float(simulator.eqd2(dose, count, ratio)),
+            dose * count * (dose + ratio) / (2.0 + ratio),
+        )
+        for dose in (2.0, 4.0, 0.5)
     ]
 
 
