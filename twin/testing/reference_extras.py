@@ -44,6 +44,8 @@ class FullSimulator(NumpySimulator):
 
     def eqd2(self, dose_gy: float, fractions: int, alpha_beta_ratio: float) -> float:
         """n d (d + r) / (2 + r)."""
+        if not dose_gy >= 0.0:
+            raise ValueError(f"dose_gy must not be negative, not {dose_gy}")
         return fractions * dose_gy * (dose_gy + alpha_beta_ratio) / (2.0 + alpha_beta_ratio)
 
     def geud(self, doses_gy: np.ndarray, n: float) -> float:

@@ -19,7 +19,7 @@ from twin.testing.adapters.twin_models import REFERENCE_MG_M2, TensorSimulator, 
 from twin.testing.case import Case
 from twin.testing.case import Drug as CaseDrug
 from twin.treatments.chemotherapy import Drug, add_drug
-from twin.treatments.kinetics import Kinetics
+from twin.treatments.kinetics import Kinetics, from_clearance
 from twin.treatments.radiotherapy import bed_gy, eqd2_gy
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
 
@@ -147,8 +147,8 @@ class FastExchange(FastDepot):
     share = 0.5
 
     def kinetics(self, rate: float) -> Kinetics:
-        """Twice the rate from half of the drug."""
-        return Kinetics(2.0 * rate, 1e6, 1e6)
+        """Twice the rate from half of the drug, told as clearance and volumes."""
+        return from_clearance(4.0 * rate, 2.0, 2e6, 2.0)
 
 
 class Repopulation(TwinSimulator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from twin.testing.claims import Claim, at_least, at_most, equal
+from twin.testing.claims import Claim, at_least, at_most, equal, refuses
 from twin.testing.property import relation
 from twin.testing.protocol import Subject
 
@@ -44,8 +44,11 @@ def survival_by_the_formula(simulator: Subject, dose: float, ratio: float) -> Cl
 def eqd2_of_two_gray_fractions_is_the_dose(
     simulator: Subject, count: int, ratio: float
 ) -> list[Claim]:
-    """EQD2(n x 2 Gy) = 2 n; larger fractions weigh more, smaller ones less."""
-    return [
+    """EQD2(n x 2 Gy) = 2 n; larger fractions weigh more, smaller ones less, negative ones fail."""
+    negative = refuses(
+        "a negative dose", lambda: simulator.eqd2(-2.0, count, ratio), ("dose", "negative", "gy")
+    )
+    return negative + [
         equal(
             f"EQD2 of {dose:g} Gy fractions",
             float(simulator.eqd2(dose, count, ratio)),

@@ -139,9 +139,9 @@ def single_precision_agrees_with_double(simulator: Subject, case: Case) -> Claim
     "another machine, another chunk, another compiler flag: the same answer",
     double=1e-5,
     single=1e-5,
-    examples=1,
+    examples=3,
     needs=("variants",),
-    case=strategies.cases(treated=True),
+    case=strategies.cases(treated=True, steep=True),
 )
 def every_way_to_run_agrees(simulator: Subject, case: Case) -> list[Claim]:
     """Every variant that the simulator offers gives the same densities."""
