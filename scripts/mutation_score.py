@@ -1,6 +1,7 @@
 """Mutation score of the conformance kit: how many defects of the package its properties notice.
 
-python -m scripts.mutation_score --results mutants.jsonl --size 80 --seed 4
+python -m scripts.mutation_score --results mutants.jsonl --size 54
+python -m scripts.mutation_score --results mutants.jsonl --size 54 --seed 5 --fresh
 python -m scripts.mutation_score --results mutants.jsonl --page docs/validation/mutation.md
 """
 
@@ -45,7 +46,9 @@ def main() -> None:
         help="JSON lines, appended to; what is in it is not judged again",
     )
     parser.add_argument("--page", type=Path, help="run nothing, write the results to this page")
-    parser.add_argument("--no-fixed", action="store_true", help="leave the fixed list out")
+    parser.add_argument(
+        "--fresh", action="store_true", help="a sample for itself, without the fixed list"
+    )
     given = parser.parse_args()
     if given.page is not None:
         given.page.write_text(page(given.results, SURVIVORS), encoding="utf-8")
@@ -68,7 +71,7 @@ def main() -> None:
             head = {"baseline": outcomes, "places": places, "seed": given.seed, "drawn": given.size}
             stream.write(json.dumps(head) + "\n")
         sample = drawn(package, reached, given.size, given.seed)
-        mutants = [*([] if given.no_fixed else FIXED), *sample]
+        mutants = [*([] if given.fresh else FIXED), *sample]
         known = runs.judged_before(given.results)
         mutants = [m for m in mutants if runs.key(runs.prepared(package, m)[0]) not in known]
         runs.run(
@@ -78,9 +81,10 @@ def main() -> None:
             processes=given.processes,
             results=given.results,
             late=[name for name in LATE if name not in without],
+            sample="fresh" if given.fresh else "tool",
         )
     found = runs.read(given.results)
-    for kind in ("fixed", "tool"):
+    for kind in ("fixed", "tool", "fresh"):
         some = [r for r in found if r.kind == kind]
         print(f"{kind}: {100 * runs.score(some):.1f} % of {len(some)} killed")
 

@@ -62,7 +62,7 @@ class Result:
     """What became of a mutant.
 
     Attributes:
-        kind: "tool" or "fixed".
+        kind: "fixed", "tool", or "fresh" for a sample that the kit was not improved on.
         file, line: where it is; the line is that of the original.
         what: the change in words, or the tool's operator.
         before, after: lines that differ.
@@ -164,6 +164,7 @@ def run(
     results: Path | None = None,
     late: Iterable[str] = (),
     only: Iterable[str] = (),
+    sample: str = "tool",
 ) -> list[Result]:
     """Judge every mutant, stopping at the first property that fails.
 
@@ -175,6 +176,7 @@ def run(
         results: JSON lines to which each result is appended.
         only: further arguments for judge.py.
         late: properties that only the survivors of the others are held against.
+        sample: kind of the tool's mutants.
     """
     arguments = ["--without", ",".join(without)]
     late = ",".join(late)
@@ -187,6 +189,8 @@ def run(
             again.seconds += result.seconds
             again.outcomes = {**result.outcomes, **again.outcomes}
             result = again
+        if result.kind == "tool":
+            result.kind = sample
         if results is not None:
             with results.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(asdict(result)) + "\n")
