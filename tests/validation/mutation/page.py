@@ -47,7 +47,8 @@ Files are those that the judged simulator runs through: other models, and operat
 use, are held to the kit but not mutated. The tool is cosmic-ray. A place in the code is drawn, the
 same number from every file, then one of the changes possible there. Left out: annotations,
 docstrings, decorators, `raise` statements, f-strings, `strict=`, arithmetic turned into bit
-operations and comparisons into `is` (they crash at once and would flatter the score), and statements that no property runs. How much code that is:
+operations and comparisons into `is` (they crash at once and would flatter the score), and
+statements that no property runs. How much code that is:
 
 | file | places | of them run by the kit |
 |---|---:|---:|
