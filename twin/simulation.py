@@ -156,7 +156,7 @@ def simulate(
         state,
         None if resectable_mm is None else domain.flat(np.asarray(resectable_mm)),
         None if dose_maps is None else jnp.stack([domain.flat(m) for m in np.asarray(dose_maps)]),
-        long_steps=bool(rate * np.max(forcing.dt_days, initial=0.0) > LONG_STEP),
+        long_steps=LONG_STEP < rate * float(np.max(forcing.dt_days, initial=0.0)) < float("inf"),
     )
     states = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], states)
     status = status_of(states)
