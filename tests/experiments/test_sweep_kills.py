@@ -5,7 +5,7 @@ import pytest
 from tests.experiments.commands import calibrated, oncotwin
 from tests.experiments.kills import assert_bit_equal, killed_sweeps, sweep_words
 
-KILLS = 3
+KILLS = 4
 
 
 @pytest.mark.slow
