@@ -38,7 +38,7 @@ KINDS = {
 SAMPLES = """
 The last column leaves out mutants that cannot be told from the original. The kit was improved where
 mutants of the first sample survived, and two of the fixed list that changed nothing were replaced;
-the second sample was drawn after that, and nothing was changed for it.
+the second sample was drawn after that, and nothing was changed for it; a run may be stopped early.
 """
 RULES = """
 ## What is counted
