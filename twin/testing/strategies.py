@@ -28,6 +28,7 @@ CUBE = (7, 7, 7)
 SPACINGS = ((1.0, 1.0, 1.0), (1.0, 1.5, 2.0))
 TIMES = (4.0, 10.0)
 STEP_DAYS = 0.5
+INITIALS = ("uniform", "spots", "blob", "rough")
 TREATMENT_DAYS = st.integers(0, 9).map(float)
 
 
@@ -76,7 +77,7 @@ def initials(
     mask: np.ndarray,
     capacity: float = 1.0,
     share: float = 1.0,
-    kinds: tuple[str, ...] = ("uniform", "spots", "blob", "rough"),
+    kinds: tuple[str, ...] = INITIALS,
 ) -> np.ndarray:
     """Densities inside a mask: uniform, a few voxels, a smooth blob, independent values.
 
@@ -204,7 +205,7 @@ def cases(
     if uniform:
         start = np.where(mask, draw(st.sampled_from([0.5, 0.05, 0.9])) * share * capacity, 0.0)
     else:
-        kinds = ("spots", "rough") if steep else ("uniform", "spots", "blob", "rough")
+        kinds = ("spots", "rough") if steep else INITIALS
         start = draw(initials(mask, capacity, share, kinds))
     return Case(
         mask=mask,

@@ -37,10 +37,6 @@ SURVIVORS: dict[str, tuple[str, str]] = {
         "equivalent",
         "zeros in place of no derivatives, at a cost in time",
     ),
-    "operators/stencil.py:147 core/ReplaceUnaryOperator_USub_UAdd": (
-        "gap",
-        "a second check of the border that the domain has made before",
-    ),
     "operators/stencil.py:147 core/NumberReplacer": (
         "gap",
         "a second check of the border that the domain has made before",
