@@ -177,7 +177,7 @@ def test_a_course_can_be_interrupted_and_continued(name):
 
 
 @every_model
-@settings(max_examples=3)
+@settings(max_examples=5)
 @given(
     seed=st.integers(0, 10**6),
     scores=st.lists(st.floats(-3.0, 3.0), min_size=40, max_size=40),

@@ -131,7 +131,7 @@ def test_mass_is_kept_without_growth_and_treatment():
     assert double <= 1e-12 and drift <= 1e-6
 
 
-@settings(max_examples=4)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 10**6),
     diffusivity=st.floats(0.001, 10.0),

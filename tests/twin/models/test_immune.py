@@ -245,7 +245,7 @@ def test_killed_and_living_cells_together_are_kept_while_effectors_kill():
     assert found.viable[1].sum() < 0.5 * found.viable[0].sum()
 
 
-@settings(max_examples=4)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 10**6),
     diffusivity=st.floats(0.001, 10.0),

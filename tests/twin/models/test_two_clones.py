@@ -157,7 +157,7 @@ def test_mass_of_each_clone_is_kept_without_growth_and_treatment():
         assert drift <= 1e-12 and rough <= 1e-6
 
 
-@settings(max_examples=4)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 10**6),
     diffusivity=st.floats(0.001, 10.0),
