@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 CUBE = (7, 7, 7)
 SPACINGS = ((1.0, 1.0, 1.0), (1.0, 1.5, 2.0))
 TIMES = (4.0, 10.0)
+ONE_STEP = (2.0, 10.0)
+"""Times of which the first is seen before later steps smooth what the first one did."""
 STEP_DAYS = 0.5
 INITIALS = ("uniform", "spots", "blob", "rough")
+STEEP = ("lone", "spots", "rough")
+"""Densities that are hard on diffusion."""
 TREATMENT_DAYS = st.integers(0, 9).map(float)
 
 
@@ -79,7 +83,8 @@ def initials(
     share: float = 1.0,
     kinds: tuple[str, ...] = INITIALS,
 ) -> np.ndarray:
-    """Densities inside a mask: uniform, a few voxels, a smooth blob, independent values.
+    """Densities inside a mask: uniform, a few voxels, a smooth blob, independent values, or the one
+    voxel in the middle.
 
     Args:
         draw: given by Hypothesis.
@@ -97,6 +102,10 @@ def initials(
         seed = draw(st.integers(0, 99))
         return np.where(mask, level * np.random.default_rng(seed).random(mask.shape), 0.0)
     field = np.zeros(mask.shape)
+    if kind == "lone":
+        middle = (np.array(mask.shape) - 1) / 2
+        field[tuple(voxels[((voxels - middle) ** 2).sum(axis=1).argmin()])] = level
+        return field
     if kind == "spots":
         for index in draw(st.lists(st.integers(0, len(voxels) - 1), min_size=1, max_size=3)):
             field[tuple(voxels[index])] = level
@@ -205,8 +214,7 @@ def cases(
     if uniform:
         start = np.where(mask, draw(st.sampled_from([0.5, 0.05, 0.9])) * share * capacity, 0.0)
     else:
-        kinds = ("spots", "rough") if steep else INITIALS
-        start = draw(initials(mask, capacity, share, kinds))
+        start = draw(initials(mask, capacity, share, STEEP if steep else INITIALS))
     return Case(
         mask=mask,
         spacing_mm=spacing,
@@ -247,6 +255,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "alpha/beta is 0": ("alpha", "ratio", "beta"),
     "drug amount is negative": ("dose", "drug", "amount", "negative"),
     "times do not increase": ("time", "increas", "order"),
+    "longest step is negative": ("step", "dt", "positive", "negative"),
     "times precede the start": ("time", "start", "order", "before", "preced"),
 }
 """Ways to spoil a case, and words of which a good error message has at least one."""
@@ -285,6 +294,7 @@ def broken(case: Case, fault: str) -> Case:
         "alpha/beta is 0": with_fraction(start + 1.0, 2.0) | {"alpha_beta_ratio": 0.0},
         "drug amount is negative": {"drugs": (bad_drug,)},
         "times do not increase": {"times_days": (last, *case.times_days[1:-1], last - 1.0)},
+        "longest step is negative": {"dt_days": -1.0},
         "times precede the start": {"start_days": last + 1.0},
     }
     return case.but(**changes[fault])

@@ -54,6 +54,13 @@ class Complication:
                     expected="above 0",
                     got=f"{getattr(self, name):g}",
                 )
+        if not self.n <= 1.0:
+            raise TwinError(
+                "beyond the mean dose",
+                where=f"complication of the {self.organ}: n",
+                expected="0 (largest dose) to 1 (mean dose)",
+                got=f"{self.n:g}",
+            )
 
 
 _BURMAN = "Burman et al. 1991, doi 10.1016/0360-3016(91)90172-Z; not checked against the paper"

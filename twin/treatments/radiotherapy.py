@@ -86,7 +86,7 @@ def bed_gy(
             raise TwinError("not positive", where=name, expected="Gy above 0", got=f"{value:g}")
     if not (np.isfinite(doses).all() and (doses >= 0.0).all()):
         raise TwinError("a dose is negative or no number", where="doses_gy", expected="Gy, 0 or up")
-    if not (math.isfinite(repair_half_time_hours) and repair_half_time_hours >= 0.0):
+    if not 0.0 <= repair_half_time_hours < math.inf:
         raise TwinError(
             "repair needs a half-time",
             where="repair_half_time_hours",

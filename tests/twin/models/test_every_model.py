@@ -80,6 +80,8 @@ def doubles(params):
     return {n: jnp.asarray(v, jnp.float64) for n, v in params.items()}
 
 
+# Models whose own tests draw wider parameters and longer steps than the one here.
+BOUNDED_ELSEWHERE = {"fisher-kpp", "gompertz", "two-clones", "hypoxia", "immune"}
 # Parameters that keep a model from making or losing cells without growth and treatment.
 INERT = {"immune": {"effector_kill_rate": 0.0}, "hypoxia": {"necrosis_half_life": 1e12}}
 
@@ -176,7 +178,7 @@ def test_a_course_can_be_interrupted_and_continued(name):
         np.testing.assert_allclose(value[0], whole.fields[field][1], rtol=1e-4, atol=1e-6)
 
 
-@every_model
+@pytest.mark.parametrize("name", sorted(set(MODELS) - BOUNDED_ELSEWHERE))
 @settings(max_examples=5)
 @given(
     seed=st.integers(0, 10**6),

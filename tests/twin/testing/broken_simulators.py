@@ -217,7 +217,7 @@ class ArithmeticMean(FullSimulator):
         ]
 
 
-@breaks("fibers_can_be_turned")
+@breaks("fibers_can_be_turned", "a_blob_spreads_by_its_tensor")
 class DiagonalTensor(FullSimulator):
     """a tensor without its off-diagonal entries"""
 

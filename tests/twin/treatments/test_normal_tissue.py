@@ -128,6 +128,7 @@ def test_every_listed_complication_says_where_it_comes_from():
     [
         (lambda: get_complication("liver"), "no complication is listed for 'liver'.*brainstem"),
         (lambda: Complication("x", "y", 60.0, 0.0, 1.0, 3.0, "z", "assumed"), "of the x: m: not"),
+        (lambda: Complication("x", "y", 60.0, 0.1, 1.5, 3.0, "z", "assumed"), "of the x: n: bey"),
         (lambda: complication_probability(np.array([-1.0]), 5, "lung"), "dose_gy: the organ has"),
         (lambda: complication_probability(np.array([]), 5, "lung"), "dose_gy: the organ has"),
         (lambda: eqd2_map_gy(np.ones(2), 0, 3.0), "EQD2 needs fractions"),

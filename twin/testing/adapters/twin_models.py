@@ -24,6 +24,7 @@ from twin.testing.protocol import NotApplicable
 if TYPE_CHECKING:
     from twin.domain import Domain
     from twin.models import TumorModel
+    from twin.operators.tensors import Neighbors
     from twin.simulation import Trajectory
     from twin.treatments.schedule import Schedule
 
@@ -205,7 +206,10 @@ class TwinSimulator(Derivatives, Decisions):
 
 
 class TensorSimulator(TwinSimulator):
-    """A model whose cells follow fibers: it takes tensors of one trace."""
+    """A model whose cells follow fibers: it takes tensors of one trace.
+
+    Voxels exchange with as many neighbors as their tensors need.
+    """
 
     def domain(self, case: Case) -> tuple[Domain, dict[str, float]]:
         """The domain with the tensor's shape, and its trace as the diffusivity."""
@@ -221,8 +225,21 @@ class TensorSimulator(TwinSimulator):
         pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
         six = np.stack([np.pad(tensors[pair], 1, mode="edge") for pair in pairs])
         mask = np.pad(np.asarray(case.mask, bool), 1)
-        domain = make_domain(mask, case.spacing_mm, tensor=six)
+        rows = np.moveaxis(tensors, (0, 1), (-2, -1))[case.mask]
+        domain = make_domain(
+            mask, case.spacing_mm, tensor=six, neighbors=enough_neighbors(rows, case.spacing_mm)
+        )
         return domain, {"diffusivity": float(means[0]), "fiber_share": 1.0}
+
+
+def enough_neighbors(tensors: np.ndarray, spacing_mm: tuple[float, float, float]) -> Neighbors:
+    """The fewest neighbors that keep the anisotropy of (n, 3, 3) tensors, if any do."""
+    from twin.operators.tensors import decompose
+
+    def keep(neighbors: Neighbors) -> bool:
+        return decompose(tensors, spacing_mm, neighbors).clipping.share_clipped == 0.0
+
+    return 18 if keep(18) else 26 if keep(26) else 124
 
 
 def named(case: Case) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from twin.testing.strategies import FAULTS, broken
     double=0.0,
     single=0.0,
     examples=8,
-    case=strategies.cases(dt_days=None, field=None, isotropic=False, steep=True),
+    case=strategies.cases(
+        dt_days=None, field=None, isotropic=False, steep=True, times_days=strategies.ONE_STEP
+    ),
 )
 def densities_are_never_negative(simulator: Subject, case: Case) -> Claim:
     """u >= 0 at every output."""
@@ -120,8 +122,11 @@ def cells_outside_the_mask_do_not_live(simulator: Subject, case: Case) -> Claim:
     "mixing makes neither peaks nor holes: without growth no voxel leaves the initial range",
     double=1e-12,
     single=1e-6,
-    examples=8,
-    case=strategies.cases(growing=False, dt_days=None),
+    examples=12,
+    case=st.one_of(
+        strategies.cases(growing=False, dt_days=None, steep=True, times_days=strategies.ONE_STEP),
+        strategies.cases(growing=False, dt_days=None),
+    ),
 )
 def diffusion_makes_no_new_extremes(simulator: Subject, case: Case) -> list[Claim]:
     """min u0 <= u <= max u0 in the tissue when rho = 0."""

@@ -206,6 +206,36 @@ def fibers_can_be_turned(simulator: Subject, angle: float) -> list[Claim]:
 
 @relation(
     9,
+    "fibers leave the plane of an image, and some voxels hold little else",
+    double=0.02,
+    single=0.02,
+    examples=4,
+    tensor=strategies.tensors(ratio=10.0),
+)
+def a_blob_spreads_by_its_tensor(simulator: Subject, tensor: np.ndarray) -> Claim:
+    """The second moments of a blob grow by 2 D t, also where one direction prevails tenfold."""
+    shape, days = (17, 17, 17), 4.0
+    position = np.indices(shape).reshape(3, -1) - 8.0
+    blob = np.exp(-0.5 * (position**2).sum(axis=0) / 1.2**2).reshape(shape)
+    case = Case(
+        mask=box_mask(shape),
+        spacing_mm=(1.0, 1.0, 1.0),
+        initial=0.5 * blob * box_mask(shape),
+        diffusivity=tensor_field(tensor, shape),
+        times_days=(days,),
+        dt_days=0.5,
+    )
+
+    def moments(density: np.ndarray) -> np.ndarray:
+        weights = density.reshape(-1) / density.sum()
+        return (position * weights) @ position.T
+
+    spread = moments(simulator(case)[0]) - moments(case.initial)
+    return equal("growth of the second moments, mm²", spread, 2.0 * days * tensor)
+
+
+@relation(
+    9,
     "a tensor that prefers no direction is a number",
     double=1e-10,
     single=1e-6,
