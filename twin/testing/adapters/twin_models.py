@@ -24,7 +24,7 @@ from twin.testing.protocol import NotApplicable
 if TYPE_CHECKING:
     from twin.domain import Domain
     from twin.models import TumorModel
-    from twin.operators.tensors import Neighbors
+    from twin.operators.selling import Neighbors
     from twin.simulation import Trajectory
     from twin.treatments.schedule import Schedule
 
