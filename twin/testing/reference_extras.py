@@ -40,16 +40,17 @@ class FullSimulator(NumpySimulator):
 
     def survival(self, dose_gy: float, alpha: float, alpha_beta_ratio: float) -> float:
         """Linear-quadratic."""
+        _check(dose_gy, alpha_beta_ratio=alpha_beta_ratio)
         return float(np.exp(-alpha * dose_gy * (1.0 + dose_gy / alpha_beta_ratio)))
 
     def eqd2(self, dose_gy: float, fractions: int, alpha_beta_ratio: float) -> float:
         """n d (d + r) / (2 + r)."""
-        if not dose_gy >= 0.0:
-            raise ValueError(f"dose_gy must not be negative, not {dose_gy}")
+        _check(dose_gy, alpha_beta_ratio=alpha_beta_ratio)
         return fractions * dose_gy * (dose_gy + alpha_beta_ratio) / (2.0 + alpha_beta_ratio)
 
     def geud(self, doses_gy: np.ndarray, n: float) -> float:
         """(mean d^(1/n))^n, scaled by the largest dose so that no power overflows."""
+        _check(doses_gy, n=n)
         top = doses_gy.max()
         if top == 0.0:
             return 0.0
@@ -62,6 +63,7 @@ class FullSimulator(NumpySimulator):
 
     def tcp(self, doses_gy: np.ndarray) -> float:
         """exp(-N mean S) for doses in 2 Gy fractions."""
+        _check(doses_gy)
         survival = np.exp(-ALPHA * doses_gy * (1.0 + 2.0 / ALPHA_BETA_RATIO))
         return float(np.exp(-CLONOGENS * survival.mean()))
 
@@ -105,3 +107,12 @@ class FullSimulator(NumpySimulator):
 
 
 full_reference = FullSimulator()
+
+
+def _check(doses_gy: np.ndarray | float, **positive: float) -> None:
+    doses = np.asarray(doses_gy)
+    if not (doses.size and (doses >= 0.0).all()):
+        raise ValueError(f"doses of at least one voxel, Gy, 0 or up, expected, not {doses}")
+    for name, value in positive.items():
+        if not value > 0.0:
+            raise ValueError(f"{name} must be positive, not {value}")

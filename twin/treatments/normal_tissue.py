@@ -207,11 +207,14 @@ def relative_tumor_control(
         TwinError: negative numbers, or a share above 1.
     """
     cells, share = np.asarray(clonogens, float), np.asarray(survival, float)
-    if not ((cells >= 0.0).all() and (share >= 0.0).all() and (share <= 1.0).all()):
+    if not (cells >= 0.0).all():
+        raise TwinError("negative or no numbers", where="clonogens", expected="cells, 0 or up")
+    if not ((share >= 0.0).all() and (share <= 1.0).all()):
         raise TwinError(
-            "cells or surviving shares are out of range",
-            where="relative_tumor_control",
-            expected="cells 0 or up, shares 0 to 1",
+            "no shares that survive, as negative doses give them",
+            where="survival",
+            expected="0 to 1 in every voxel",
+            got=f"{share.min():g} to {share.max():g}",
         )
     return float(np.exp(-(cells * share).sum()))
 

@@ -53,8 +53,11 @@ def survival_fraction(
         alpha_per_gy: α.
         alpha_beta_ratio_gy: α/β.
         onset_gy: d_T, infinite for the linear-quadratic law throughout.
+
+    Raises:
+        TwinError: a dose is negative or no number, or α/β is not positive.
     """
-    dose = np.asarray(dose_gy, float)
+    dose = _checked_doses(dose_gy, alpha_beta_ratio_gy, onset_gy)
     squared = quadratic_dose_gy2(dose, onset_gy)
     return np.exp(-alpha_per_gy * (dose + squared / alpha_beta_ratio_gy))
 
@@ -80,12 +83,7 @@ def bed_gy(
         TwinError: α/β or the onset is not positive, a dose or half-time negative, repair takes
             time but the fractions have none, or their numbers differ.
     """
-    doses = np.asarray(doses_gy, float)
-    for name, value in (("alpha_beta_ratio_gy", alpha_beta_ratio_gy), ("onset_gy", onset_gy)):
-        if not value > 0.0:
-            raise TwinError("not positive", where=name, expected="Gy above 0", got=f"{value:g}")
-    if not (np.isfinite(doses).all() and (doses >= 0.0).all()):
-        raise TwinError("a dose is negative or no number", where="doses_gy", expected="Gy, 0 or up")
+    doses = _checked_doses(doses_gy, alpha_beta_ratio_gy, onset_gy)
     if not 0.0 <= repair_half_time_hours < math.inf:
         raise TwinError(
             "repair needs a half-time",
@@ -174,3 +172,15 @@ def oxygen_enhancement(
             got=f"{float(pressure.min()):g}",
         )
     return (largest * pressure + half_mmhg) / (pressure + half_mmhg)
+
+
+def _checked_doses(
+    doses_gy: Sequence[float] | np.ndarray | float, alpha_beta_ratio_gy: float, onset_gy: float
+) -> np.ndarray:
+    doses = np.asarray(doses_gy, float)
+    for name, value in (("alpha_beta_ratio_gy", alpha_beta_ratio_gy), ("onset_gy", onset_gy)):
+        if not value > 0.0:
+            raise TwinError("not positive", where=name, expected="Gy above 0", got=f"{value:g}")
+    if not (np.isfinite(doses).all() and (doses >= 0.0).all()):
+        raise TwinError("a dose is negative or no number", where="doses_gy", expected="Gy, 0 or up")
+    return doses

@@ -772,3 +772,11 @@ class Doubled(NumpySimulator):
 
 
 doubled = Doubled()
+
+
+@breaks("bad_doses_are_refused_by_name")
+class AbsoluteDose(FullSimulator):
+    """the size of a dose for the dose"""
+
+    def eqd2(self, dose_gy, fractions, alpha_beta_ratio):
+        return super().eqd2(abs(dose_gy), fractions, alpha_beta_ratio)

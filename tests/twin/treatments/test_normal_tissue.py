@@ -134,7 +134,8 @@ def test_every_listed_complication_says_where_it_comes_from():
         (lambda: eqd2_map_gy(np.ones(2), 0, 3.0), "EQD2 needs fractions"),
         (lambda: equivalent_uniform_dose_gy(np.ones(2), 0.0), "n: not positive"),
         (lambda: dose_at_volume_gy(np.ones(2), 0.0), "a share of the volume"),
-        (lambda: relative_tumor_control(np.ones(1), np.array([1.5])), "out of range"),
+        (lambda: relative_tumor_control(np.ones(1), np.array([1.5])), "survival: .*1.5 to 1.5"),
+        (lambda: relative_tumor_control(-np.ones(1), np.array([0.5])), "clonogens: negative"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call, message):

@@ -121,6 +121,8 @@ def test_oxygen_enhances_by_1_without_any_and_by_half_of_the_rest_at_its_midpoin
     [
         (lambda: bed_gy([2.0], 0.0), "alpha_beta_ratio_gy: not positive"),
         (lambda: bed_gy([-2.0], 3.0), "a dose is negative"),
+        (lambda: survival_fraction(-2.0, 0.1, 3.0), "doses_gy: a dose is negative"),
+        (lambda: survival_fraction(2.0, 0.1, 0.0), "alpha_beta_ratio_gy: not positive"),
         (lambda: bed_gy([2.0], 3.0, onset_gy=-1.0), "onset_gy: not positive"),
         (lambda: bed_gy([2.0], 3.0, repair_half_time_hours=-1.0), "repair needs a half-time"),
         (
