@@ -21,7 +21,7 @@ from twin.testing.case import Drug as CaseDrug
 from twin.treatments.chemotherapy import Drug, add_drug
 from twin.treatments.kinetics import Kinetics, from_clearance
 from twin.treatments.radiotherapy import bed_gy, eqd2_gy
-from twin.treatments.schedule import DrugDose, Fraction, Schedule
+from twin.treatments.schedule import DrugDose, Fraction, Schedule, Surgery
 
 
 class Ours(TensorSimulator):
@@ -48,6 +48,7 @@ class Ours(TensorSimulator):
             "a drug that enhances radiation": Enhanced(),
             "all tissue is the second of two": SecondTissue(),
             "fractions in two halves at once": Halves(),
+            "surgery that finds nothing": IdleSurgery(),
         }
 
 
@@ -189,6 +190,26 @@ class SecondTissue(TwinSimulator):
         """Growth of the first tissue, where there are two."""
         rate = case.proliferation_rate / (0.5 if len(domain.tissues) == 2 else 1.0)
         return super().values(case.but(proliferation_rate=rate), domain)
+
+
+class IdleSurgery(TwinSimulator):
+    """Surgery nine centimeters off the tissue on the second day, and one of everything after the end."""
+
+    def __init__(self) -> None:
+        super().__init__("FisherKPP")
+
+    def trajectory(
+        self, case: Case, parameters: Mapping[str, float] | None = None, **changes: Any
+    ) -> Trajectory:
+        """With the distance from the outline."""
+        far = np.full(tuple(n + 2 for n in case.shape), 90.0)
+        return super().trajectory(case, parameters, **{"resectable_mm": far, **changes})
+
+    def schedule(self, case: Case) -> Schedule:
+        """With both surgeries."""
+        days = (case.start_days + 1.5, 10.0), (case.times_days[-1] + 1.0, 100.0)
+        surgeries = tuple(Surgery(time, margin) for time, margin in days)
+        return super().schedule(case) + Schedule(surgeries=surgeries)
 
 
 class Halves(TwinSimulator):
