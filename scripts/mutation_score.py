@@ -47,7 +47,7 @@ def main() -> None:
     )
     parser.add_argument("--page", type=Path, help="run nothing, write the results to this page")
     parser.add_argument(
-        "--fresh", action="store_true", help="a sample for itself, without the fixed list"
+        "--fresh", action="store_true", help="a further sample, without the fixed list"
     )
     given = parser.parse_args()
     if given.page is not None:
@@ -81,10 +81,10 @@ def main() -> None:
             processes=given.processes,
             results=given.results,
             late=[name for name in LATE if name not in without],
-            sample="fresh" if given.fresh else "tool",
+            sample=f"seed {given.seed}",
         )
     found = runs.read(given.results)
-    for kind in ("fixed", "tool", "fresh"):
+    for kind in dict.fromkeys(result.kind for result in found):
         some = [r for r in found if r.kind == kind]
         print(f"{kind}: {100 * runs.score(some):.1f} % of {len(some)} killed")
 

@@ -29,16 +29,11 @@ in `tests/validation/mutation/simulators.py`, until one fails. A mutant on which
 counts as killed only because a property fails by it.
 
 """
-KINDS = {
-    "fixed": "fixed list",
-    "tool": "drawn by the tool",
-    "fresh": "drawn anew",
-}
-"""Kinds of mutants: thirty written by hand, a sample that the kit was improved on, a fresh one."""
 SAMPLES = """
-The last column leaves out mutants that cannot be told from the original. The kit was improved where
-mutants of the first sample survived, and two of the fixed list that changed nothing were replaced;
-the second sample was drawn after that, and nothing was changed for it; a run may be stopped early.
+Each sample is told as it was when it was drawn: the kit was improved where mutants of a sample
+survived, and the next one was drawn after that. The last row is the one that nothing was changed
+for. Two of the fixed list that changed nothing were replaced. The last column leaves out mutants
+that cannot be told from the original; a run may be stopped early.
 """
 RULES = """
 ## What is counted
@@ -69,7 +64,8 @@ def page(results: Path, reasons: dict[str, tuple[str, str]]) -> str:
         HEAD,
         "| mutants | killed | of | score | of those that differ |\n|---|---:|---:|---:|---:|\n",
     ]
-    for kind, name in KINDS.items():
+    for kind in dict.fromkeys(row["kind"] for row in found):
+        name = "fixed list" if kind == "fixed" else f"drawn by the tool, {kind}"
         some = [row for row in found if row["kind"] == kind]
         killed = sum(row["killed_by"] is not None for row in some)
         different = [r for r in some if r["killed_by"] or _reason(r, reasons)[0] != "equivalent"]

@@ -62,7 +62,7 @@ class Result:
     """What became of a mutant.
 
     Attributes:
-        kind: "fixed", "tool", or "fresh" for a sample that the kit was not improved on.
+        kind: "fixed", or the sample that the tool drew, by its seed.
         file, line: where it is; the line is that of the original.
         what: the change in words, or the tool's operator.
         before, after: lines that differ.

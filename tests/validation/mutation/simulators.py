@@ -193,7 +193,7 @@ class SecondTissue(TwinSimulator):
 
 
 class IdleSurgery(TwinSimulator):
-    """Surgery nine centimeters off the tissue on the second day, and one of everything after the end."""
+    """Surgery nine centimeters off on the second day, and one of everything after the end."""
 
     def __init__(self) -> None:
         super().__init__("FisherKPP")
