@@ -24,7 +24,8 @@ from twin.domain import Domain
 from twin.models.fisher_kpp import FisherKPP
 from twin.models.model import Equations, Params, TumorModel
 from twin.models.radiation import Dose
-from twin.models.state import Loop, State
+from twin.models.state import State
+from twin.operators.explicit import Loop
 from twin.parameters import LogNormal, Parameter, ParameterTable, Uniform
 from twin.treatments.forcing import Forcing
 

@@ -29,7 +29,8 @@ from twin.models.model import Params
 from twin.models.oxygen import Oxygen, oxygen_of, oxygen_priors
 from twin.models.radiation import Dose
 from twin.models.reaction import Kill, growth_days, kill_around_growth, logistic_flow
-from twin.models.state import Loop, State
+from twin.models.state import State
+from twin.operators.explicit import Loop
 from twin.operators.obstacle import obstructed
 from twin.operators.transport import diffuse
 from twin.parameters import Fixed, LogNormal, Parameter, ParameterTable

@@ -26,7 +26,8 @@ from twin.domain import Domain
 from twin.models.fisher_kpp import FisherKPP, LogisticEquations
 from twin.models.model import Params
 from twin.models.reaction import Growth, Kill, grow, kill_around_growth, logistic_growth
-from twin.models.state import Loop, State
+from twin.models.state import State
+from twin.operators.explicit import Loop
 from twin.operators.fluxes import Conductances, conductances
 from twin.operators.transport import diffuse
 from twin.parameters import Fixed, LogNormal, Parameter, ParameterTable

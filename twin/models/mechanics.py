@@ -25,9 +25,10 @@ from twin.domain import Domain
 from twin.models.fisher_kpp import FisherKPP, LogisticEquations, by_tissue
 from twin.models.model import Params
 from twin.models.priors import stiffness_priors
-from twin.models.state import Loop, State
+from twin.models.state import State
 from twin.operators.coarse import Coarse, coarse_grid
 from twin.operators.elasticity import Elasticity, displacement, elasticity, swelling
+from twin.operators.explicit import Loop
 from twin.operators.fluxes import Conductances, divergence, slowed
 from twin.operators.transport import diffuse
 from twin.parameters import Fixed, LogNormal, Parameter, ParameterTable

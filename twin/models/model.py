@@ -14,8 +14,9 @@ from jaxtyping import Array, Float
 
 from twin.domain import Domain
 from twin.models.radiation import Dose, Radiation
-from twin.models.state import Loop, State
+from twin.models.state import State
 from twin.operators.diffusion import DiffusionOperator
+from twin.operators.explicit import Loop
 from twin.operators.transport import diffuse
 from twin.parameters import ParameterTable
 from twin.treatments.forcing import Forcing

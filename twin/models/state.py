@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     Field = Array
 else:
     Field = Array | np.ndarray  # states that have left the solver are NumPy's
-
-Loop = Callable[[Any, Any, Callable[[Any, Any], Any], Any], Any]
-"""`loop(lower, upper, body, init)`, as `jax.lax.fori_loop`; a solver passes one that can be
-differentiated the way that is asked for."""
 
 
 class State(eqx.Module):

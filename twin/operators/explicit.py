@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 from twin.operators.diffusion import DiffusionOperator, diffuse
 
 Loop = Callable[[Any, Any, Callable[[Any, Any], Any], Any], Any]
-"""(lower, upper, body, start) -> end, as `jax.lax.fori_loop`; `upper` may be traced. Reverse
-derivatives need one that JAX can reverse."""
+"""`loop(lower, upper, body, start)`, as `jax.lax.fori_loop`; `upper` may be traced. A solver passes
+one that can be differentiated the way that is asked for."""
 
 LARGEST_STEP = 0.65
 """Sub-step times the rate at which a lone voxel empties: positive up to 1. From here down the error

@@ -118,17 +118,3 @@ def _unscaled(u: Float[Array, " n"], g: Conductances) -> Float[Array, " n"]:
         result = result + shifted(face, 0) * (shifted(padded, stride) - u)
         result = result + shifted(face, -stride) * (shifted(padded, -stride) - u)
     return result
-
-
-def diffuse(u: Float[Array, " n"], g: Conductances, dt_days: Float[Array, ""]) -> Array:
-    """One step of the two-stage strong-stability-preserving Runge-Kutta scheme (SSPRK2).
-
-    Second order, conservative, and a convex combination of explicit Euler steps: positive and
-    without new extrema while `dt_days * g.rate <= 1` (Gottlieb et al. 2001, doi
-    10.1137/S003614450036757X). The barriers keep XLA from computing the first stage again for each
-    neighbor of the second, and halve the cost of derivatives.
-    """
-    factor = dt_days * g.scale
-    first = jax.lax.optimization_barrier(u + factor * _unscaled(u, g))
-    second = first + factor * _unscaled(first, g)
-    return jax.lax.optimization_barrier(0.5 * (u + second))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from tests.twin.tumors import SHAPE, box
-from twin.operators.fluxes import conductances, diffuse, divergence
+from twin.operators.diffusion import diffuse
+from twin.operators.fluxes import conductances, divergence
 
 spacings = st.tuples(*[st.floats(0.5, 4.0)] * 3)
 seeds = st.integers(0, 2**31)
