@@ -128,7 +128,35 @@ SURVIVORS: dict[str, tuple[str, str]] = {
     ),
     "treatments/normal_tissue.py:103 core/NumberReplacer": (
         "gap",
-        "refuses a course of one fraction; the adapter always has thirty",
+        "which numbers of fractions are refused; the adapter always has thirty",
+    ),
+    "treatments/forcing.py:160 core/NumberReplacer": (
+        "equivalent",
+        "another negative margin for rows without surgery",
+    ),
+    "operators/fluxes.py:43 core/ReplaceTrueWithFalse": (
+        "equivalent",
+        "the shape as a leaf of the tree: the same numbers",
+    ),
+    "solvers/splitting.py:90 core/ReplaceComparisonOperator_Gt_GtE": (
+        "gap",
+        "a voxel just at the margin; the kit's surgery finds nothing",
+    ),
+    "operators/tensors.py:131 core/ReplaceBinaryOperator_Add_Mul": (
+        "gap",
+        "how much of a tensor is kept where even 124 neighbors clip it",
+    ),
+    "treatments/concentration.py:55 core/NumberReplacer": (
+        "gap",
+        "the default body surface, which the adapter always gives",
+    ),
+    "models/radiation.py:109 core/ReplaceBinaryOperator_Mul_Sub": (
+        "gap",
+        "repair over several fractions; the kit's equations have no repair",
+    ),
+    "treatments/radiotherapy.py:87 core/ReplaceComparisonOperator_LtE_Eq": (
+        "gap",
+        "refuses repair that takes time; the kit's equations have none",
     ),
 }
 """\"file:line what\" -> (equivalent, gap or killed since; why)."""
