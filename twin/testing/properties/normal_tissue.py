@@ -157,7 +157,7 @@ def bad_doses_are_refused_by_name(simulator: Subject, seed: int) -> list[Claim]:
         claims += refuses(
             f"gEUD at n = {wrong:g}",
             lambda wrong=wrong: simulator.geud(doses, wrong),
-            ("n", "volume"),
+            ("positive", "volume", "exponent"),
         )
     claims += refuses(
         "no voxels", lambda: simulator.geud(doses[:0], 0.5), (*dose, "voxel", "empty")
