@@ -694,6 +694,14 @@ class BedForEqd2(FullSimulator):
         return fractions * dose_gy * (1.0 + dose_gy / alpha_beta_ratio)
 
 
+@breaks("bad_doses_are_refused_by_name")
+class AbsoluteDose(FullSimulator):
+    """the size of a dose for the dose"""
+
+    def eqd2(self, dose_gy, fractions, alpha_beta_ratio):
+        return super().eqd2(abs(dose_gy), fractions, alpha_beta_ratio)
+
+
 @breaks("equivalent_dose_lies_between_extremes")
 class InverseExponent(FullSimulator):
     """the volume exponent upside down"""
@@ -772,11 +780,3 @@ class Doubled(NumpySimulator):
 
 
 doubled = Doubled()
-
-
-@breaks("bad_doses_are_refused_by_name")
-class AbsoluteDose(FullSimulator):
-    """the size of a dose for the dose"""
-
-    def eqd2(self, dose_gy, fractions, alpha_beta_ratio):
-        return super().eqd2(abs(dose_gy), fractions, alpha_beta_ratio)

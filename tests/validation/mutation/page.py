@@ -30,10 +30,11 @@ counts as killed only because a property fails by it.
 
 """
 SAMPLES = """
-Each sample is told as it was when it was drawn: the kit was improved where mutants of a sample
-survived, and the next one was drawn after that. The last row is the one that nothing was changed
-for. Two of the fixed list that changed nothing were replaced. The last column leaves out mutants
-that cannot be told from the original; a run may be stopped early.
+The kit was improved where mutants of a sample survived, and the next sample was drawn after that.
+The first one (seed 4) is told after the kit was improved on it, the others as they were when drawn;
+the last row is the one that nothing was changed for. Two of the fixed list that changed nothing
+were replaced. The last column leaves out mutants that cannot be told from the original; a run may
+be stopped early.
 """
 RULES = """
 ## What is counted

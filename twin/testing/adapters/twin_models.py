@@ -235,7 +235,8 @@ class TensorSimulator(TwinSimulator):
 def enough_neighbors(tensors: np.ndarray, spacing_mm: tuple[float, float, float]) -> Neighbors:
     """The fewest neighbors that keep the anisotropy of (n, 3, 3) tensors, if any do.
 
-    18 are enough where tensors in units of voxels are diagonally dominant.
+    18 are enough where tensors in units of voxels are diagonally dominant. That is asked of the
+    tensors: a decomposition that went wrong at 18 must fail there, not be passed over.
     """
     from twin.operators.tensors import decompose
 

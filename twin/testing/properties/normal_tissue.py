@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -44,8 +46,11 @@ def survival_by_the_formula(simulator: Subject, dose: float, ratio: float) -> Cl
 def eqd2_of_two_gray_fractions_is_the_dose(
     simulator: Subject, count: int, ratio: float
 ) -> list[Claim]:
-    """EQD2(n x 2 Gy) = 2 n; larger fractions weigh more, smaller ones less."""
-    return [
+    """EQD2(n x 2 Gy) = 2 n; larger fractions weigh more, smaller ones less, negative ones fail."""
+    negative = refuses(
+        "a negative dose", lambda: simulator.eqd2(-2.0, count, ratio), ("dose", "negative", "gy")
+    )
+    return negative + [
         equal(
             f"EQD2 of {dose:g} Gy fractions",
             float(simulator.eqd2(dose, count, ratio)),
@@ -127,39 +132,30 @@ def control_rises_with_dose(simulator: Subject, seed: int) -> list[Claim]:
 )
 def bad_doses_are_refused_by_name(simulator: Subject, seed: int) -> list[Claim]:
     """Negative doses, NaN, no voxels, and an alpha/beta or n that is not positive raise errors."""
-    doses, negative = voxel_doses(seed), -voxel_doses(seed)
+    doses = voxel_doses(seed)
     unknown = np.where(np.arange(doses.size) == seed % doses.size, np.nan, doses)
     dose, ratio = ("dose", "gy", "negative"), ("alpha", "beta", "ratio", "positive")
-    claims = []
-    for name, wrong in (("negative doses", negative), ("a dose that is NaN", unknown)):
-        for call in (lambda d: simulator.geud(d, 0.5), simulator.ntcp, simulator.tcp):
-            claims += refuses(name, lambda call=call, wrong=wrong: call(wrong), dose)
+    volume = ("positive", "volume", "exponent")
+    calls = [("no voxels", partial(simulator.geud, doses[:0], 0.5), (*dose, "voxel", "empty"))]
+    for what, wrong in (("negative doses", -doses), ("a dose that is NaN", unknown)):
+        calls += [
+            (f"gEUD of {what}", partial(simulator.geud, wrong, 0.5), dose),
+            (f"NTCP of {what}", partial(simulator.ntcp, wrong), dose),
+            (f"TCP of {what}", partial(simulator.tcp, wrong), dose),
+        ]
     for wrong in (-2.0, np.nan):
-        claims += refuses(
-            f"fractions of {wrong:g} Gy", lambda wrong=wrong: simulator.eqd2(wrong, 5, 3.0), dose
-        )
-        claims += refuses(
-            f"a fraction of {wrong:g} Gy",
-            lambda wrong=wrong: simulator.survival(wrong, 0.1, 3.0),
-            dose,
-        )
+        calls += [
+            (f"EQD2 of {wrong:g} Gy", partial(simulator.eqd2, wrong, 5, 3.0), dose),
+            (f"survival of {wrong:g} Gy", partial(simulator.survival, wrong, 0.1, 3.0), dose),
+        ]
     for wrong in (0.0, -3.0):
-        claims += refuses(
-            f"EQD2 by alpha/beta {wrong:g}",
-            lambda wrong=wrong: simulator.eqd2(2.0, 5, wrong),
-            ratio,
-        )
-        claims += refuses(
-            f"survival by alpha/beta {wrong:g}",
-            lambda wrong=wrong: simulator.survival(2.0, 0.1, wrong),
-            ratio,
-        )
-        claims += refuses(
-            f"gEUD at n = {wrong:g}",
-            lambda wrong=wrong: simulator.geud(doses, wrong),
-            ("positive", "volume", "exponent"),
-        )
-    claims += refuses(
-        "no voxels", lambda: simulator.geud(doses[:0], 0.5), (*dose, "voxel", "empty")
-    )
-    return claims
+        calls += [
+            (f"EQD2 by alpha/beta {wrong:g}", partial(simulator.eqd2, 2.0, 5, wrong), ratio),
+            (
+                f"survival by alpha/beta {wrong:g}",
+                partial(simulator.survival, 2.0, 0.1, wrong),
+                ratio,
+            ),
+            (f"gEUD at n = {wrong:g}", partial(simulator.geud, doses, wrong), volume),
+        ]
+    return [claim for call in calls for claim in refuses(*call)]
