@@ -4,7 +4,7 @@
     lacunarity(s): variance / mean² + 1 of the border voxels per box that holds any
 
 Box counting after Mandelbrot 1982; lacunarity after Allain and Cloitre 1991,
-doi 10.1103/PhysRevA.44.3552. Boxes are counted on cubic voxels, over several positions of the boxes.
+doi 10.1103/PhysRevA.44.3552. Boxes are counted on cubic voxels, in two positions each.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     p_ij: share of neighboring pairs with levels i and j, symmetric
 
-Haralick et al. 1973, doi 10.1109/TSMC.1973.4309314, as defined by Zwanenburg et al., Radiology 2020,
-doi 10.1148/radiol.2020191145, section 3.6 of the reference manual.
+Haralick et al. 1973, doi 10.1109/TSMC.1973.4309314, as defined by Zwanenburg et al.,
+Radiology 2020, doi 10.1148/radiol.2020191145, section 3.6 of the reference manual.
 """
 
 from __future__ import annotations

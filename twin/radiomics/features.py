@@ -3,9 +3,10 @@
     features = twin.radiomics.extract(image, mask)
     features["cm_contrast_3D_comb"]
 
-Names are those of the IBSI's reference tables, doi 10.1148/radiol.2020191145: a family (`morph`, `loc`,
-`stat`, `ivh`, `ih`, `cm`, `rlm`, `szm`, `dzm`, `ngt`, `ngl`, and our own `border` and `pet`), a feature, and for texture how it was
-aggregated. Features of a filter's answer begin with the filter's name, as in `log_4mm_stat_mean`.
+Names are those of the IBSI's reference tables, doi 10.1148/radiol.2020191145: a family (`morph`,
+`loc`, `stat`, `ivh`, `ih`, `cm`, `rlm`, `szm`, `dzm`, `ngt`, `ngl`, and our own `border`, `pet`), a
+feature, and for texture how it was aggregated. Features of a filter's answer begin with its name, as
+in `log_4mm_stat_mean`.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def extract(image: Image, mask: Image, settings: Settings | None = None) -> dict
         settings: gray levels, filters, aggregation; 64 levels and no filter by default.
 
     Returns:
-        Features by name; every one of them is finite. Lengths are mm, volumes mm³ unless a name ends
-        in _ml.
+        Features by name; every one of them is finite. Lengths are mm, volumes mm³ unless a name
+        ends in _ml.
 
     Raises:
         TwinError: if the mask is empty or on another grid, or no voxel lies in the intensity range.
@@ -94,7 +95,7 @@ def _of_values(
     """Intensity and texture features of images of a region.
 
     Args:
-        values: (voxels,) intensities by the prefix of the features' names; the image itself has none.
+        values: (voxels,) intensities by the prefix of the features' names; none for the image.
         counts: (voxels,) which voxels count.
         region: where they lie.
         settings: gray levels and aggregation.

@@ -2,9 +2,9 @@
 
     LoG(x) = s² (d²/dx² + d²/dy² + d²/dz²) G_s * x,   s in mm
 
-Every filter is a sum of products of one-dimensional ones, so it is three small matrix products along
-the axes: differentiable, batched, and mirrored at the image's border. IBSI 2: Whybra et al., Radiology
-2024, doi 10.1148/radiol.231319; wavelet taps come from PyWavelets.
+Every filter is a sum of products of one-dimensional ones, so it is three small matrix products
+along the axes: differentiable, batched, and mirrored at the image's border. IBSI 2: Whybra et al.,
+Radiology 2024, doi 10.1148/radiol.231319; wavelet taps come from PyWavelets.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Wavelet:
     def __post_init__(self) -> None:
         import pywt
 
-        if self.name not in pywt.wavelist(kind="discrete"):
+        if self.name not in pywt.wavelist(kind="discrete"):  # pyright: ignore[reportAttributeAccessIssue]
             raise TwinError(
                 "unknown wavelet", where="name", expected="a discrete wavelet", got=self.name
             )
@@ -78,7 +78,7 @@ class Wavelet:
         """Terms of each answer, by name: low (L) or high (H) along x, y and z."""
         import pywt
 
-        wavelet = pywt.Wavelet(self.name)
+        wavelet = pywt.Wavelet(self.name)  # pyright: ignore[reportAttributeAccessIssue]
         taps = {"L": _odd(wavelet.dec_lo), "H": _odd(wavelet.dec_hi)}
         return {
             f"{self.name}_{x}{y}{z}": [(taps[x], taps[y], taps[z])]
@@ -155,7 +155,7 @@ def apply_separable(
 
 
 def _operator(taps: np.ndarray, size: int) -> np.ndarray:
-    """The (size, size) matrix of a correlation with mirrored borders (d c b a | a b c d | d c b a)."""
+    """The (size, size) matrix of a correlation, mirrored at the borders (b a | a b c | c b)."""
     half = len(taps) // 2
     row = np.repeat(np.arange(size), len(taps))
     column = (np.arange(size)[:, None] + np.arange(-half, half + 1)).ravel() % (2 * size)

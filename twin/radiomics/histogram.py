@@ -91,7 +91,7 @@ def histogram_features(
 
     Args:
         counts: number of voxels of each gray level from 1 on.
-        mean: mean gray level; of levels that occur equally often, the mode is the one nearest to it.
+        mean: mean gray level; of levels equally frequent, the mode is the one nearest to it.
     """
     p = counts / counts.sum()
     level = jnp.arange(1, len(counts) + 1, dtype=jnp.float32)

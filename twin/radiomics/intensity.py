@@ -17,8 +17,8 @@ def intensity_statistics(
 ) -> dict[str, Float[Array, ""]]:
     """The 18 statistics of the intensities of a region, in their unit.
 
-    Values outside count for nothing, so lists may be padded. Every statistic has a derivative by the
-    values (percentiles that of the voxels they fall between).
+    Values outside count for nothing, so lists may be padded. Every statistic has a derivative by
+    the values (percentiles that of the voxels they fall between).
 
     Args:
         values: intensity of each voxel.

@@ -48,7 +48,7 @@ def _autocorrelation(
 ) -> tuple[float, float]:
     from scipy import fft
 
-    shape = [fft.next_fast_len(2 * n - 1, real=True) for n in inside.shape]
+    shape = [int(fft.next_fast_len(2 * n - 1, real=True) or 0) for n in inside.shape]
     steps = [np.minimum(np.arange(n), n - np.arange(n)) for n in shape]
     squares = [(s * mm) ** 2 for s, mm in zip(steps, spacing_mm, strict=True)]
     distance = np.sqrt(
@@ -56,12 +56,12 @@ def _autocorrelation(
     ).astype(np.float32)
     weights = np.zeros(shape, np.float32)
     np.divide(1, distance, out=weights, where=distance > 0)
-    transformed = fft.rfftn(weights)
+    transformed = np.asarray(fft.rfftn(weights))
 
     def neighbors(field: np.ndarray) -> np.ndarray:
-        product = fft.rfftn(field.astype(np.float32), shape) * transformed
+        product = np.asarray(fft.rfftn(field.astype(np.float32), shape)) * transformed
         box = tuple(slice(n) for n in field.shape)
-        return fft.irfftn(product, shape)[box].astype(np.float64)
+        return np.asarray(fft.irfftn(product, shape))[box].astype(np.float64)
 
     of_ones, of_values = neighbors(inside), neighbors(centered)
     total, spread, count = (of_ones * inside).sum(), (centered**2).sum(), inside.sum()
@@ -76,8 +76,8 @@ def _autocorrelation(
 
 
 def peak_features(data: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray) -> dict[str, float]:
-    """Local and global intensity peak: the mean over a ball of 1 cm³ around the brightest voxel (the
-    highest such mean where several are), and the highest mean over a ball around any voxel.
+    """Local and global intensity peak: means over a ball of 1 cm³, around the brightest voxel (the
+    highest where several are as bright), and the highest around any voxel.
 
     The ball may reach beyond the mask, but not beyond the image.
     """

@@ -7,8 +7,8 @@
     3D_avg     a matrix for each of 13 directions in space; features are averaged
     3D_comb    one matrix of all 13 directions
 
-Zones, distances, dependences and differences have no direction: for them both of a pair are the same,
-and their names end in 2D, 2_5D or 3D. Zwanenburg et al., Radiology 2020,
+Zones, distances, dependences and differences have no direction: for them both of a pair are the
+same, and their names end in 2D, 2_5D or 3D. Zwanenburg et al., Radiology 2020,
 doi 10.1148/radiol.2020191145, section 3.6 of the reference manual.
 """
 

@@ -1,9 +1,9 @@
-"""Zones: connected voxels of one gray level, by their size (GLSZM) and distance to the border (GLDZM).
+"""Zones: connected voxels of one level, by size (GLSZM) and distance to the border (GLDZM).
 
     m_ij: number of zones of level i and size (or distance) j
 
-Thibault et al. 2014, doi 10.1109/TBME.2013.2284600, as defined by Zwanenburg et al., Radiology 2020,
-doi 10.1148/radiol.2020191145, sections 3.8 and 3.9 of the reference manual.
+Thibault et al. 2014, doi 10.1109/TBME.2013.2284600, as defined by Zwanenburg et al.,
+Radiology 2020, doi 10.1148/radiol.2020191145, sections 3.8 and 3.9 of the reference manual.
 """
 
 from __future__ import annotations
