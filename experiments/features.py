@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas
 
 IMAGE, MASK_FILE = "_image.nii.gz", "_mask.nii.gz"
+LAYOUT = f"PATIENT/{{0}}{IMAGE} and PATIENT/{{0}}{MASK_FILE}, or a patient.yaml"
 MAGNETIC_RESONANCE = "MR_"
 TUMOR = "gtv"
 Progress = Callable[[int, int], None]
@@ -77,7 +78,7 @@ def feature_table(
         raise TwinError(
             f"no {modality} with a mask for {', '.join(missing[:5]) or 'any patient'}",
             where=str(folder),
-            expected=f"PATIENT/{modality}{IMAGE} and PATIENT/{modality}{MASK_FILE}, or a patient.yaml",
+            expected=LAYOUT.format(modality),
             got=f"{len(first)} patients that have them",
         )
     chosen = [first[p] for p in (patients or sorted(first))]
@@ -101,7 +102,7 @@ def every_scan_table(
         raise TwinError(
             f"no {modality or 'image'} with a mask in this folder",
             where=str(folder),
-            expected=f"PATIENT/MODALITY{IMAGE} and PATIENT/MODALITY{MASK_FILE}, or a patient.yaml",
+            expected=LAYOUT.format(modality or "MODALITY"),
             got="none",
         )
     about = [
@@ -115,8 +116,8 @@ def every_scan_table(
 def find_scans(folder: Path) -> list[Scan]:
     """Images with a mask in a folder of patients, sorted by patient, day and modality.
 
-    A patient is a folder with `patient.yaml`, of which every visit with a mask named gtv (or a single
-    mask) counts; or a folder with MODALITY_image.nii.gz and MODALITY_mask.nii.gz.
+    A patient is a folder with `patient.yaml`, of which each visit with a mask counts (that called
+    gtv, or else the first); or a folder with MODALITY_image.nii.gz and MODALITY_mask.nii.gz.
 
     Raises:
         TwinError: for a folder that does not exist, or an image without its mask.
@@ -205,9 +206,8 @@ def _features(scan: Scan, shuffle_seed: int | None) -> dict[str, float]:
 
     image, mask = scan.load()
     if shuffle_seed is not None:
-        image = shuffle_within(
-            image, mask, np.random.default_rng([shuffle_seed, *scan.patient.encode()])
-        )
+        generator = np.random.default_rng([shuffle_seed, *scan.patient.encode()])
+        image = shuffle_within(image, mask, generator)
     preset = preset_of(scan.modality)
     return extract(image, mask, preset.settings)
 

@@ -5,8 +5,8 @@
 
 Names are those of the IBSI's reference tables, doi 10.1148/radiol.2020191145: a family (`morph`,
 `loc`, `stat`, `ivh`, `ih`, `cm`, `rlm`, `szm`, `dzm`, `ngt`, `ngl`, and our own `border`, `pet`), a
-feature, and for texture how it was aggregated. Features of a filter's answer begin with its name, as
-in `log_4mm_stat_mean`.
+feature, and for texture how it was aggregated. Features of a filter's answer begin with its name,
+as in `log_4mm_stat_mean`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def extract(image: Image, mask: Image, settings: Settings | None = None) -> dict
 
 @jax.jit
 def intensity_features(
-    values: Float[Array, "images length"], inside: Bool[Array, "length"], step: float = 0.0
+    values: Float[Array, "images length"],
+    inside: Bool[Array, "length"],
+    step: Float[Array, ""] | float = 0.0,
 ) -> dict[str, Float[Array, "images"]]:
     """Statistics and volume histogram of several images of one region; differentiable.
 

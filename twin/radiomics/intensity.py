@@ -61,7 +61,9 @@ def intensity_statistics(
 
 
 def intensity_volume(
-    values: Float[Array, "length"], inside: Bool[Array, "length"], step: float = 0.0
+    values: Float[Array, "length"],
+    inside: Bool[Array, "length"],
+    step: Float[Array, ""] | float = 0.0,
 ) -> dict[str, Float[Array, ""]]:
     """The intensity-volume histogram: share of the volume above 10 % and 90 % of the range, and the
     smallest intensity that no more than 10 % and 90 % of the volume reach.

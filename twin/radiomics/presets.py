@@ -1,7 +1,8 @@
 """How each modality is prepared and extracted unless told otherwise.
 
-All are resampled to cubic voxels, so that directions mean the same; 64 gray levels between a region's
-extremes; Laplacians of Gaussian at three sizes of a few voxels. CT counts soft tissue only.
+All are resampled to cubic voxels, so that directions mean the same; 64 gray levels between the
+extremes of a region; Laplacians of Gaussian at three sizes of a few voxels. CT counts soft tissue
+only.
 """
 
 from __future__ import annotations

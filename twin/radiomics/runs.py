@@ -47,7 +47,7 @@ def run_matrices(
         pointer = jnp.append(jnp.where(same, ahead, length), length)
         run = jnp.append((levels > 0).astype(jnp.int32), 0)
 
-        def double(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        def double(_: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
             run, pointer = state
             return run + run[pointer], pointer[pointer]
 

@@ -1,8 +1,8 @@
 """Shape of a region: its surface mesh, axes, hull and box.
 
 Zwanenburg et al., Radiology 2020, doi 10.1148/radiol.2020191145, section 3.1 of the manual. The
-mesh is scikit-image's marching cubes, the hull SciPy's (Qhull). Oriented boxes and enclosing ellipsoids,
-for which there is no consensus, are left out.
+mesh is scikit-image's marching cubes, the hull SciPy's (Qhull). Oriented boxes and enclosing
+ellipsoids, for which there is no consensus, are left out.
 """
 
 from __future__ import annotations
