@@ -1,4 +1,4 @@
-"""The command line: check, calibrate, forecast, sweep, report, bench, demo.
+"""The command line: check, calibrate, forecast, sweep, report, features, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -145,6 +145,27 @@ def report(
     opened, posterior = _open(run)
     path = workflow.report_run(opened, posterior, shareable=shareable)
     console.print_report(path, shareable=shareable)
+
+
+@app.command
+def features(
+    patients: Annotated[
+        Path,
+        Parameter(help="Folder of patients: patient.yaml, or MODALITY_image.nii.gz and its _mask."),
+    ],
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Table to write: .parquet or .csv.")],
+    modality: Annotated[str | None, Parameter(help="PET, CT, T1, ...; all by default.")] = None,
+) -> None:
+    """Write the radiomics of every scan and its mask as a table."""
+    from experiments import console
+    from experiments.features import check_table_path, every_scan_table, write_table
+
+    check_table_path(out)
+    with console.progress("Extracting", "scans") as progress:
+        table = every_scan_table(patients, modality=modality, progress=progress)
+    write_table(table, out)
+    console.print_features(table, out)
 
 
 @app.command

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import pandas
+
     from twin.calibration import Posterior
     from twin.forecasting import Forecast
     from twin.lesions import PatientLesion
@@ -45,7 +47,7 @@ def working(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress(what: str, unit: str = "scenarios") -> Iterator[Callable[[int, int], None]]:
     """A bar with the time left; quarters as plain lines where there is no terminal."""
     if not _out.is_terminal:
         told: set[tuple[int, int]] = set()
@@ -54,7 +56,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
             quarter = (4 * done // total, total)
             if quarter not in told:
                 told.add(quarter)
-                say(f"{what}: {done:,} of {total:,} scenarios")
+                say(f"{what}: {done:,} of {total:,} {unit}")
 
         yield tell
         return
@@ -191,6 +193,15 @@ def print_ranking(ranking: Ranking) -> None:
     )
     for sentence in ranking.in_words():
         say(sentence)
+
+
+def print_features(table: pandas.DataFrame, path: Path) -> None:
+    """How many scans gave how many features."""
+    scans = table.groupby("modality").size()
+    counted = ", ".join(f"{count} {modality}" for modality, count in scans.items())
+    say(f"{len(table)} scans of {table['patient'].nunique()} patients ({counted})")
+    say(f"{table.shape[1] - 4} features, written to {path}")
+    say(NOT_CLINICAL)
 
 
 def print_report(path: Path, *, shareable: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.atomic_files import make_folder, write_bytes
 from twin.errors import TwinError
 from twin.imaging.image import MASK, Image
 
@@ -19,6 +20,11 @@ IMAGE, MASK_FILE = "_image.nii.gz", "_mask.nii.gz"
 LAYOUT = f"PATIENT/{{0}}{IMAGE} and PATIENT/{{0}}{MASK_FILE}, or a patient.yaml"
 MAGNETIC_RESONANCE = "MR_"
 TUMOR = "gtv"
+TABLES: dict[str, Callable[[pandas.DataFrame], bytes]] = {
+    ".parquet": lambda table: table.to_parquet(None, index=False),
+    ".csv": lambda table: table.to_csv(index=False).encode(),
+}
+"""How a table becomes a file, by the ending of its name."""
 Progress = Callable[[int, int], None]
 
 
@@ -113,6 +119,28 @@ def every_scan_table(
     return pandas.DataFrame(rows)
 
 
+def check_table_path(path: Path) -> None:
+    """Raise a TwinError for a name that is neither .parquet nor .csv."""
+    if path.suffix not in TABLES:
+        raise TwinError(
+            "kind of table",
+            where=str(path),
+            expected=" or ".join(TABLES),
+            got=path.suffix or "none",
+        )
+
+
+def write_table(table: pandas.DataFrame, path: Path) -> None:
+    """Write a table as .parquet or .csv, whole or not at all.
+
+    Raises:
+        TwinError: for another ending, or a disk that refuses.
+    """
+    check_table_path(path)
+    make_folder(path.parent)
+    write_bytes(path, TABLES[path.suffix](table))
+
+
 def find_scans(folder: Path) -> list[Scan]:
     """Images with a mask in a folder of patients, sorted by patient, day and modality.
 
@@ -189,7 +217,7 @@ def _rows(
 ) -> Iterator[dict[str, float]]:
     for number, scan in enumerate(scans):
         try:
-            yield _features(scan, shuffle_seed)
+            yield extract_scan(scan, shuffle_seed)
         except TwinError as error:
             place = f"{scan.patient} {scan.modality}"
             where = f"{place}: {error.where}" if error.where else place
@@ -200,7 +228,8 @@ def _rows(
             progress(number + 1, len(scans))
 
 
-def _features(scan: Scan, shuffle_seed: int | None) -> dict[str, float]:
+def extract_scan(scan: Scan, shuffle_seed: int | None = None) -> dict[str, float]:
+    """Features of one scan, prepared and extracted by the preset of its modality."""
     from twin.radiomics import extract
     from twin.radiomics.presets import preset_of
 
