@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.atomic_files import make_folder, write_bytes
+from experiments.engines.local import available_cores
 from twin.errors import TwinError
 from twin.imaging.image import MASK, Image
 
@@ -88,7 +90,7 @@ def feature_table(
             got=f"{len(first)} patients that have them",
         )
     chosen = [first[p] for p in (patients or sorted(first))]
-    rows = list(_rows(chosen, shuffle_seed, progress))
+    rows = list(extract_scans(chosen, shuffle_seed=shuffle_seed, progress=progress))
     return pandas.DataFrame(rows, index=pandas.Index([s.patient for s in chosen], name="patient"))
 
 
@@ -115,7 +117,7 @@ def every_scan_table(
         {"patient": s.patient, "visit": s.visit, "day": s.day, "modality": s.modality}
         for s in scans
     ]
-    rows = [a | f for a, f in zip(about, _rows(scans, None, progress), strict=True)]
+    rows = [a | f for a, f in zip(about, extract_scans(scans, progress=progress), strict=True)]
     return pandas.DataFrame(rows)
 
 
@@ -212,20 +214,30 @@ def _scans_of_record(folder: Path) -> Iterator[Scan]:
             )
 
 
-def _rows(
-    scans: Sequence[Scan], shuffle_seed: int | None, progress: Progress | None
+def extract_scans(
+    scans: Sequence[Scan], *, shuffle_seed: int | None = None, progress: Progress | None = None
 ) -> Iterator[dict[str, float]]:
-    for number, scan in enumerate(scans):
+    """Features of each scan, in order, on as many threads as there are cores.
+
+    Raises:
+        TwinError: naming the patient and modality, for anything wrong with one of them.
+    """
+
+    def extract(scan: Scan) -> dict[str, float]:
+        place = f"{scan.patient} {scan.modality}"
         try:
-            yield extract_scan(scan, shuffle_seed)
+            return extract_scan(scan, shuffle_seed)
         except TwinError as error:
-            place = f"{scan.patient} {scan.modality}"
             where = f"{place}: {error.where}" if error.where else place
             raise TwinError(
                 error.what, where=where, expected=error.expected, got=error.got, fix=error.fix
             ) from None
-        if progress:
-            progress(number + 1, len(scans))
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for number, found in enumerate(pool.map(extract, scans)):
+            yield found
+            if progress:
+                progress(number + 1, len(scans))
 
 
 def extract_scan(scan: Scan, shuffle_seed: int | None = None) -> dict[str, float]:
