@@ -155,6 +155,7 @@ class RandomWalker:
             _markers(scaled, self.inner, self.outer),
             beta=self.stiffness,
             mode="cg_j",
+            tol=1e-4,
             spacing=uptake.spacing_mm / uptake.spacing_mm.min(),
         )
         return uptake.lesion(found == 1)

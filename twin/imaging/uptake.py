@@ -19,8 +19,8 @@ BODY_SUV = 0.1
 """Below lies air: noise around the body."""
 PEAK_PERCENTILE = 90.0
 """Of the uptake in a lesion; its maximum depends on noise and on the size of the voxels."""
-CLICK_REACH_MM = 20.0
-"""A click in a necrotic core belongs to the uptake around it, up to this distance."""
+CLICK_REACH_MM = 40.0
+"""A click beside uptake, as in a necrotic core, means what is around it up to this distance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,8 @@ class Uptake:
         border_mm: voxels closer than this to the border of the image count less, in proportion,
             when the largest region is looked for: what the border cuts is rarely the lesion that
             the image was made for. 0 counts all alike.
-        click: index of a voxel inside the lesion; None where nobody clicked.
+        click: index of a voxel inside the lesion; None where nobody clicked. Where it lies in no
+            candidate region, voxels count by their nearness to it.
     """
 
     suv: np.ndarray
@@ -66,34 +67,41 @@ class Uptake:
                 got=f"a maximum of SUV {self.suv.max():.3g}",
                 fix="Check unit and image, choose another method, or outline the lesion by hand",
             )
-        if self.click is not None:
-            return labels == labels[self._nearest(candidates)]
-        sizes = np.bincount(labels.ravel(), self._weights().ravel())
-        return labels == 1 + int(np.argmax(sizes[1:]))
-
-    def _nearest(self, candidates: np.ndarray) -> tuple[int, ...]:
-        """Index of the candidate voxel nearest to the click."""
-        index = np.argwhere(candidates)
-        distance = np.linalg.norm((index - np.array(self.click)) * self.spacing_mm, axis=1)
-        closest = int(np.argmin(distance))
-        if distance[closest] > CLICK_REACH_MM:
+        if self.click is not None and labels[self.click]:
+            return labels == labels[self.click]
+        sizes = np.bincount(labels.ravel(), self._weights().ravel())[1:]
+        if sizes.max() == 0.0:
             raise TwinError(
                 "the click is not in a lesion",
                 where="click",
                 expected=f"uptake above the background within {CLICK_REACH_MM:g} mm",
-                got=f"the nearest {distance[closest]:.0f} mm from voxel {self.click}",
+                got=f"none around voxel {self.click}",
                 fix="Click into the uptake of the lesion",
             )
-        return tuple(int(i) for i in index[closest])
+        return labels == 1 + int(np.argmax(sizes))
 
     def _weights(self) -> np.ndarray:
-        """(x, y, z) from near 0 at the border to 1 at `border_mm` from it."""
-        nearest = np.full(self.suv.shape, np.inf)
-        for axis, (count, edge) in enumerate(zip(self.suv.shape, self.spacing_mm, strict=True)):
-            place = (np.arange(count) + 0.5) * edge
-            inward = np.minimum(place, count * edge - place)
-            nearest = np.minimum(nearest, inward.reshape([-1 if a == axis else 1 for a in range(3)]))
-        return np.minimum(nearest / self.border_mm, 1.0) if self.border_mm else np.ones_like(nearest)
+        """(x, y, z) from 0 at the border to 1 at `border_mm` from it, or from 1 at the click."""
+        places = np.meshgrid(
+            *(
+                (np.arange(n) + 0.5) * h
+                for n, h in zip(self.suv.shape, self.spacing_mm, strict=True)
+            ),
+            indexing="ij",
+            sparse=True,
+        )
+        if self.click is not None:
+            here = (np.array(self.click) + 0.5) * self.spacing_mm
+            squares = [(place - at) ** 2 for place, at in zip(places, here, strict=True)]
+            return np.maximum(
+                1.0 - np.sqrt(squares[0] + squares[1] + squares[2]) / CLICK_REACH_MM, 0.0
+            )
+        if self.border_mm == 0.0:
+            return np.ones(self.suv.shape)
+        extent = self.spacing_mm * self.suv.shape
+        inward = [np.minimum(place, end - place) for place, end in zip(places, extent, strict=True)]
+        nearest = np.minimum(np.minimum(inward[0], inward[1]), inward[2])
+        return np.minimum(nearest / self.border_mm, 1.0)
 
 
 def tissue_suv(suv: np.ndarray) -> float:
