@@ -18,6 +18,8 @@ from twin.imaging.uptake import BODY_SUV, Uptake
 
 BORDER_MM = 30.0
 """Regions closer to the image's border count less (see `Uptake.border_mm`)."""
+LOWEST_SUV = -1.0
+"""Reconstruction may undershoot a little; values below this are not SUV."""
 
 
 def segment_pet(
@@ -51,7 +53,7 @@ def segment_pet(
     inside = None if click is None else _checked_click(click, image)
     spacing_mm = image.grid.spacing_mm
     found = (method or AdaptiveThreshold())(Uptake(image.data, spacing_mm, border_mm, inside))
-    return Image(binary_fill_holes(found), image.grid, MASK, "1")
+    return Image(np.asarray(binary_fill_holes(found)), image.grid, MASK, "1")
 
 
 def dice(a: Image, b: Image) -> float:
@@ -88,11 +90,11 @@ def _check_suv(image: Image) -> None:
             got=f'{image.modality} in "{image.unit}"',
             fix="Convert activity with twin.imaging.intensity.to_suv",
         )
-    if image.data.min() < 0.0:
+    if image.data.min() < LOWEST_SUV:
         raise TwinError(
             "negative SUV",
             where="PET",
-            expected="values from 0 on",
+            expected=f"values from {LOWEST_SUV:g} on",
             got=f"a minimum of {image.data.min():.3g}",
             fix="Check slope and intercept of the export",
         )

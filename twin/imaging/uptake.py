@@ -10,6 +10,7 @@ where readers draw the border of hot tumors as well as of faint ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,8 @@ class Uptake:
         """
         from scipy.ndimage import label
 
-        labels, count = label(candidates)  # pyright: ignore[reportGeneralTypeIssues]
+        labelled: Any = label(candidates)
+        labels, count = labelled
         if count == 0:
             raise TwinError(
                 "no uptake above the background",
