@@ -245,11 +245,11 @@ def extract_scan(scan: Scan, shuffle_seed: int | None = None) -> dict[str, float
     from twin.radiomics import extract
     from twin.radiomics.presets import preset_of
 
-    image, mask = scan.load()
+    preset = preset_of(scan.modality)
+    image, mask = preset.prepare(*scan.load())
     if shuffle_seed is not None:
         generator = np.random.default_rng([shuffle_seed, *scan.patient.encode()])
         image = shuffle_within(image, mask, generator)
-    preset = preset_of(scan.modality)
     return extract(image, mask, preset.settings)
 
 
