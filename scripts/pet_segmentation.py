@@ -145,8 +145,8 @@ def clicked_anywhere(cases: Sequence[Case], method: Method, *, seed: int = 0) ->
     rng, found = np.random.default_rng(seed), []
     for case in cases:
         inside = np.argwhere(case.drawn.data > 0.5)
-        clicks = inside[rng.integers(len(inside), size=CLICKS)]
-        found.append(np.mean([agreement(case, method, click=tuple(c)) for c in clicks]))
+        clicks = inside[rng.integers(len(inside), size=CLICKS)].tolist()
+        found.append(np.mean([agreement(case, method, click=c) for c in clicks]))
     return np.array(found)
 
 
