@@ -17,8 +17,8 @@ from experiments.predictors.tables import PATIENT, as_text, matches, read_tables
 from experiments.predictors.task import InputEntry, RowFilter, Task
 from twin.errors import TwinError
 
-UNSEEN = -1.0
-"""Code of a category that the training cohort does not have."""
+NOTHING = "nothing known"
+"""The value of a category in an empty cell."""
 _DIGITS = 6
 
 
@@ -28,12 +28,12 @@ class Cohort:
 
     Attributes:
         patients: names.
-        inputs: (n, p) values; NaN is missing, categories are numbered.
-        columns: names of the inputs.
-        kinds: "number" or "category" of each input.
+        inputs: (n, p) values; NaN is missing. A category is one column of 0 and 1 for each value.
+        columns: names of the columns, such as "age" or "site=Larynx".
+        sources: input that each column belongs to, such as "age" or "site".
         outcome: (n,) 0 and 1, or events with times (`evaluation.outcome`).
         groups: (n,) hospital of each patient, or None.
-        categories: numbered values of each category, in order.
+        categories: values of each category that have a column.
         images: names of the inputs that came from images.
         left_out: rows that were not used, by reason.
     """
@@ -41,7 +41,7 @@ class Cohort:
     patients: tuple[str, ...]
     inputs: Float[np.ndarray, "n p"]
     columns: tuple[str, ...]
-    kinds: tuple[str, ...]
+    sources: tuple[str, ...]
     outcome: np.ndarray
     groups: np.ndarray | None
     categories: Mapping[str, tuple[str, ...]]
@@ -51,26 +51,26 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.patients)
 
-    def select(self, columns: Sequence[str]) -> Cohort:
+    def select(self, names: Sequence[str]) -> Cohort:
         """The same patients with some of the inputs.
 
         Raises:
             TwinError: no such input.
         """
-        if unknown := [name for name in columns if name not in self.columns]:
+        if unknown := [name for name in names if name not in self.sources]:
             raise TwinError(
                 f"no input {unknown[0]!r}",
                 where="baseline.inputs",
-                expected=f"some of {', '.join(self.columns[:20])}",
+                expected=f"some of {', '.join(dict.fromkeys(self.sources[:20]))}",
                 fix="Name columns of inputs, or features of the images",
             )
-        at = [self.columns.index(name) for name in columns]
+        at = [i for i, source in enumerate(self.sources) if source in names]
         return replace(
             self,
             inputs=self.inputs[:, at],
-            columns=tuple(columns),
-            kinds=tuple(self.kinds[i] for i in at),
-            images=tuple(name for name in self.images if name in columns),
+            columns=tuple(self.columns[i] for i in at),
+            sources=tuple(self.sources[i] for i in at),
+            images=tuple(name for name in self.images if name in names),
         )
 
     def take(self, rows: np.ndarray) -> Cohort:
@@ -134,9 +134,9 @@ def load_cohort(
         if table.empty:
             raise TwinError("no patient is left", fix="Check keep, eligible and outcome.unknown")
         groups = None if task.group is None else _groups(table, task.group)
-        values, categories = _inputs(table, task.inputs, multiply or {}, like)
+        blocks, categories = _inputs(table, task.inputs, multiply or {}, like)
         if like is None:
-            _refuse_constant(values, task.inputs)
+            _refuse_constant(blocks)
     except TwinError as error:
         place = f"{where}: {error.where}" if error.where else where
         raise TwinError(
@@ -144,9 +144,11 @@ def load_cohort(
         ) from None
     found = Cohort(
         tuple(table[PATIENT]),
-        values,
-        tuple(entry.column for entry in task.inputs),
-        tuple("category" if entry.kind == "category" else "number" for entry in task.inputs),
+        np.concatenate([block.values for block in blocks], axis=1)
+        if blocks
+        else np.empty((len(table), 0)),
+        tuple(name for block in blocks for name in block.columns),
+        tuple(block.source for block in blocks for _ in block.columns),
         outcome,
         groups,
         categories,
@@ -219,63 +221,90 @@ def _groups(table: pd.DataFrame, column: str) -> np.ndarray:
     return table[column].to_numpy(str)
 
 
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """The columns of one input."""
+
+    source: str
+    columns: tuple[str, ...]
+    values: np.ndarray
+
+
 def _inputs(
     table: pd.DataFrame,
     entries: Sequence[InputEntry],
     multiply: Mapping[str, float],
     like: Cohort | None,
-) -> tuple[np.ndarray, dict[str, tuple[str, ...]]]:
-    """(n, p) inputs, and the numbering of the categories."""
-    columns, categories = [], {}
+) -> tuple[list[_Block], dict[str, tuple[str, ...]]]:
+    """The columns of every input, and the values of the categories."""
+    blocks, categories = [], {}
     for entry in entries:
         _require(table, entry.column, "inputs")
-        if entry.kind in ("category", "ordinal"):
-            text = table[entry.column].map(as_text)
-            if entry.order is not None:
-                known = [str(as_text(value)) for value in entry.order]
-            elif like is not None:
-                known = list(like.categories[entry.column])
-            else:
-                known = sorted(text.dropna().unique())
-            codes = {value: float(number) for number, value in enumerate(known)}
-            strange = text.notna() & ~text.isin(known)
-            if entry.kind == "ordinal" and strange.any():
-                raise TwinError(
-                    "a value outside the declared order",
-                    where=f"column {entry.column!r}, patient {table[PATIENT][strange].iloc[0]}",
-                    expected=", ".join(known),
-                    got=repr(text[strange].iloc[0]),
-                    fix="Add it to order, or list it under missing",
-                )
-            if entry.kind == "category":
-                categories[entry.column] = tuple(known)
-            values = text.map(codes).astype(float).to_numpy().copy()
-            values[strange.to_numpy()] = UNSEEN
+        if entry.kind == "category":
+            known = None if like is None else like.categories[entry.column]
+            categories[entry.column], block = _category(table, entry, known)
+        elif entry.kind == "ordinal":
+            block = _Block(entry.column, (entry.column,), _ordinal(table, entry)[:, None])
         else:
-            values = numbers(table, entry.column) * multiply.get(entry.column, 1.0)
-            if entry.kind == "log":
-                if (low := values <= 0).any():
-                    raise TwinError(
-                        "no logarithm of 0 or less",
-                        where=f"column {entry.column!r}, patient {table[PATIENT][low].iloc[0]}",
-                        expected="positive values in a log column",
-                        got=f"{values[low][0]:g}",
-                        fix="Correct it, list it under missing, or declare the column as number",
-                    )
-                values = np.log(values)
-        columns.append(values)
-    return np.stack(columns, axis=1) if columns else np.empty((len(table), 0)), categories
+            factor = multiply.get(entry.column, 1.0)
+            block = _Block(entry.column, (entry.column,), _number(table, entry, factor)[:, None])
+        blocks.append(block)
+    return blocks, categories
 
 
-def _refuse_constant(values: np.ndarray, entries: Sequence[InputEntry]) -> None:
-    for column, entry in zip(values.T, entries, strict=True):
-        seen = column[np.isfinite(column)]
-        if np.unique(seen).size + np.isnan(column).any() < 2:
+def _category(
+    table: pd.DataFrame, entry: InputEntry, known: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], _Block]:
+    """One column of 0 and 1 for each value but, of two values, the first; nothing known is a value.
+
+    Values are those of the training cohort; another one, in an external cohort, has no column.
+    """
+    text = table[entry.column].map(as_text).astype(object).where(lambda t: t.notna(), NOTHING)
+    values = tuple(sorted(text.unique())) if known is None else known
+    shown = values[1:] if len(values) == 2 else values
+    columns = np.stack([(text == value).to_numpy(float) for value in shown], axis=1)
+    return values, _Block(entry.column, tuple(f"{entry.column}={v}" for v in shown), columns)
+
+
+def _ordinal(table: pd.DataFrame, entry: InputEntry) -> np.ndarray:
+    text = table[entry.column].map(as_text)
+    order = [str(as_text(value)) for value in entry.order or ()]
+    strange = text.notna() & ~text.isin(order)
+    if strange.any():
+        raise TwinError(
+            "a value outside the declared order",
+            where=f"column {entry.column!r}, patient {table[PATIENT][strange].iloc[0]}",
+            expected=", ".join(order),
+            got=repr(text[strange].iloc[0]),
+            fix="Add it to order, or list it under missing",
+        )
+    return text.map({value: number for number, value in enumerate(order)}).to_numpy(float)
+
+
+def _number(table: pd.DataFrame, entry: InputEntry, factor: float) -> np.ndarray:
+    values = numbers(table, entry.column) * factor
+    if entry.kind != "log":
+        return values
+    if (low := values <= 0).any():
+        raise TwinError(
+            "no logarithm of 0 or less",
+            where=f"column {entry.column!r}, patient {table[PATIENT][low].iloc[0]}",
+            expected="positive values in a log column",
+            got=f"{values[low][0]:g}",
+            fix="Correct it, list it under missing, or declare the column as number",
+        )
+    return np.log(values)
+
+
+def _refuse_constant(blocks: Sequence[_Block]) -> None:
+    for block in blocks:
+        rows = np.unique(block.values, axis=0)
+        if len(rows) < 2 or np.isnan(rows).all():
             raise TwinError(
                 "a constant column",
-                where=f"column {entry.column!r}",
+                where=f"column {block.source!r}",
                 expected="at least two values",
-                got="nothing but empty cells" if seen.size == 0 else "one value for all patients",
+                got="nothing but empty cells" if np.isnan(rows).all() else "one for all patients",
                 fix="Remove it from inputs",
             )
 
@@ -315,7 +344,7 @@ def _with_images(
         cohort,
         inputs=np.concatenate([cohort.inputs, values], axis=1),
         columns=(*cohort.columns, *wanted),
-        kinds=(*cohort.kinds, *("number",) * len(wanted)),
+        sources=(*cohort.sources, *wanted),
         images=tuple(wanted),
     )
 

@@ -86,7 +86,7 @@ def read_text_table(path: Path, missing: Sequence[Value] = ()) -> pd.DataFrame:
 
 def as_text(value: Value | None) -> str | None:
     """A value as it is compared: numbers by value ("1.0" is 1), everything else as text."""
-    if value is None:
+    if value is None or value != value:
         return None
     try:
         return f"{float(value):.12g}"

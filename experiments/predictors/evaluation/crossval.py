@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
 from experiments.predictors.evaluation.outcome import events
-from experiments.predictors.models import probability, risk
+from experiments.predictors.models import Search
 from twin.errors import TwinError
 
 Procedure = Callable[
@@ -66,7 +65,7 @@ def outer_folds(
 
 
 def cross_validate(
-    search: Any,
+    search: Search,
     inputs: Float[np.ndarray, "n p"],
     outcome: np.ndarray,
     folds: Int[np.ndarray, "r n"],
@@ -78,21 +77,27 @@ def cross_validate(
     for repeat, numbers in enumerate(folds):
         for fold in np.unique(numbers[numbers >= 0]):
             test = numbers == fold
-            model = clone(search).fit(inputs[~test], outcome[~test])
-            scores[repeat, test] = risk(model, inputs[test])
-            probabilities[repeat, test] = probability(model, inputs[test], horizon_days)
+            model = _fitted(search, inputs[~test], outcome[~test])
+            scores[repeat, test] = model.risk(inputs[test])
+            probabilities[repeat, test] = model.probability(inputs[test], horizon_days)
     return OutOfFold(scores, probabilities, folds)
 
 
-def procedure(search: Any) -> Procedure:
+def procedure(search: Search) -> Procedure:
     """One pass of nested cross-validation as a `Procedure`: scores only."""
 
     def scores(inputs: np.ndarray, outcome: np.ndarray, folds: np.ndarray) -> np.ndarray:
         result = np.full(len(inputs), np.nan)
         for fold in np.unique(folds[folds >= 0]):
             test = folds == fold
-            model = clone(search).fit(inputs[~test], outcome[~test])
-            result[test] = risk(model, inputs[test])
+            model = _fitted(search, inputs[~test], outcome[~test])
+            result[test] = model.risk(inputs[test])
         return result
 
     return scores
+
+
+def _fitted(search: Search, inputs: np.ndarray, outcome: np.ndarray) -> Search:
+    model = clone(search)
+    assert isinstance(model, Search)
+    return model.fit(inputs, outcome)
