@@ -1,4 +1,4 @@
-"""Reads the tables of a cohort as text and joins them by patient; nothing is guessed or repaired."""
+"""Reads the tables of a cohort as text and joins them by patient; nothing is guessed."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def load_task(path: str | Path) -> Task:
 
 
 def _told(detail: Any, file: str) -> TwinError:
-    """What pydantic found, in words; entries that contradict each other have no key of their own."""
+    """What pydantic found, in words; entries that contradict each other have no own key."""
     if detail["type"] == "value_error":
         place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in detail["loc"])
         where = f"{file}: {place.lstrip('.')}" if place else file

@@ -1,4 +1,4 @@
-"""Bootstrap over patients: intervals of a figure, and of the difference of two on the same draws."""
+"""Bootstrap over patients: intervals of a figure, and of a difference on the same draws."""
 
 from __future__ import annotations
 

@@ -110,10 +110,10 @@ def as_rows(inputs: Float[np.ndarray, "n p"], outcome: np.ndarray) -> Float[np.n
 
 
 def collision(rows: Float[np.ndarray, "n q"]) -> float:
-    """Chance that two patients have equal rows, if columns were independent.
+    """Chance that two patients have equal rows, were columns independent.
 
-    Columns are not: of those that determine each other only one is counted, by taking a column
-    in only where it splits equal rows further.
+    Columns that say the same make it too small: then equal rows count as one patient too readily,
+    which costs a claim and never grants one.
     """
     counts = [np.unique(column, return_counts=True)[1] for column in rows.T]
     return float(np.prod([np.square(c / c.sum()).sum() for c in counts]))
