@@ -243,6 +243,9 @@ def _inputs(
         if entry.kind == "category":
             known = None if like is None else like.categories[entry.column]
             categories[entry.column], block = _category(table, entry, known)
+        elif entry.kind == "flag":
+            on = matches(table[entry.column], entry.values or ()).to_numpy(float)
+            block = _Block(entry.column, (entry.column,), on[:, None])
         elif entry.kind == "ordinal":
             block = _Block(entry.column, (entry.column,), _ordinal(table, entry)[:, None])
         else:

@@ -77,13 +77,16 @@ class InputEntry(_Entry):
     """A column and how it is read."""
 
     column: Text
-    kind: Literal["number", "log", "category", "ordinal"]
+    kind: Literal["number", "log", "category", "ordinal", "flag"]
     order: Annotated[list[Value], Field(min_length=2)] | None = None
+    values: Annotated[list[Value], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> InputEntry:
         if (self.kind == "ordinal") != (self.order is not None):
             raise ValueError("should have order with kind ordinal, and only there")
+        if (self.kind == "flag") != (self.values is not None):
+            raise ValueError("should have values with kind flag, and only there")
         return self
 
 

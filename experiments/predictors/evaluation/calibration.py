@@ -18,8 +18,9 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
-from sksurv.linear_model import CoxPHSurvivalAnalysis
+from sksurv.linear_model import CoxnetSurvivalAnalysis
 from sksurv.metrics import brier_score
+from sksurv.nonparametric import kaplan_meier_estimator
 
 from experiments.predictors.evaluation.bootstrap import Figure, statistic_interval
 from experiments.predictors.evaluation.outcome import events, is_survival
@@ -111,16 +112,14 @@ def _survival_slope(outcome: np.ndarray, probabilities: np.ndarray, weights: np.
         hazard = np.log(-np.log1p(-row))[rows]
         if np.ptp(hazard) < _NEAREST:
             return np.nan
-        fit = CoxPHSurvivalAnalysis(ties="efron", alpha=1e-6)
-        found.append(fit.fit(hazard[:, None], outcome[rows]).coef_[0])
+        fit = CoxnetSurvivalAnalysis(alphas=[_NEAREST], l1_ratio=_NEAREST)
+        found.append(fit.fit(hazard[:, None], outcome[rows]).coef_[0, 0])
     return float(np.mean(found))
 
 
 def _survival_brier(
     outcome: np.ndarray, probabilities: np.ndarray, reference: np.ndarray, horizon_days: float
 ) -> tuple[float, float]:
-    from sksurv.nonparametric import kaplan_meier_estimator
-
     days, alive = kaplan_meier_estimator(reference["event"], reference["time"])
     before = days <= horizon_days
     share = float(alive[before][-1]) if before.any() else 1.0
