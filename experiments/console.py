@@ -33,6 +33,11 @@ def say(text: str) -> None:
     _out.print(text, markup=False, soft_wrap=not _out.is_terminal)
 
 
+def show(table: Table) -> None:
+    """A table."""
+    _out.print(table)
+
+
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A spinner while something takes its time; a plain line where there is no terminal."""
@@ -45,7 +50,7 @@ def working(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress(what: str, unit: str = "scenarios") -> Iterator[Callable[[int, int], None]]:
     """A bar with the time left; quarters as plain lines where there is no terminal."""
     if not _out.is_terminal:
         told: set[tuple[int, int]] = set()
@@ -54,7 +59,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
             quarter = (4 * done // total, total)
             if quarter not in told:
                 told.add(quarter)
-                say(f"{what}: {done:,} of {total:,} scenarios")
+                say(f"{what}: {done:,} of {total:,} {unit}")
 
         yield tell
         return

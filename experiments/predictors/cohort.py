@@ -22,6 +22,15 @@ NOTHING = "nothing known"
 _DIGITS = 6
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What of a training cohort another one is read by: columns, categories, image features."""
+
+    columns: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    images: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Cohort:
     """n patients with p inputs.
@@ -47,6 +56,10 @@ class Cohort:
     categories: Mapping[str, tuple[str, ...]]
     images: tuple[str, ...] = ()
     left_out: Mapping[str, int] | None = None
+
+    def reference(self) -> Reference:
+        """What another cohort is read by."""
+        return Reference(self.columns, self.categories, self.images)
 
     def __len__(self) -> int:
         return len(self.patients)
@@ -106,7 +119,7 @@ def load_cohort(
     cohort: Path | None = None,
     keep: RowFilter | None = None,
     multiply: Mapping[str, float] | None = None,
-    like: Cohort | None = None,
+    like: Reference | None = None,
     shuffle_seed: int | None = None,
 ) -> Cohort:
     """Read the cohort of a task.
@@ -234,7 +247,7 @@ def _inputs(
     table: pd.DataFrame,
     entries: Sequence[InputEntry],
     multiply: Mapping[str, float],
-    like: Cohort | None,
+    like: Reference | None,
 ) -> tuple[list[_Block], dict[str, tuple[str, ...]]]:
     """The columns of every input, and the values of the categories."""
     blocks, categories = [], {}
@@ -313,7 +326,7 @@ def _refuse_constant(blocks: Sequence[_Block]) -> None:
 
 
 def _with_images(
-    cohort: Cohort, task: Task, folder: Path, like: Cohort | None, shuffle_seed: int | None
+    cohort: Cohort, task: Task, folder: Path, like: Reference | None, shuffle_seed: int | None
 ) -> Cohort:
     """The cohort with features of its images as further inputs."""
     from experiments.features import feature_table  # type: ignore[import-not-found]

@@ -97,7 +97,11 @@ def train(
     shuffled = None
     if task.images is not None:
         shuffled = load_cohort(
-            task, task_folder, cohort=cohort, shuffle_seed=task.evaluation.seed, like=data
+            task,
+            task_folder,
+            cohort=cohort,
+            shuffle_seed=task.evaluation.seed,
+            like=data.reference(),
         )
     with one_thread():
         trained, result = _evaluate(task, data, shuffled, permutations, progress)
@@ -125,7 +129,9 @@ def _evaluate(
     )
     found = cross_validate(model, data.inputs, data.outcome, folds, horizon_days=horizon)
     found_base = cross_validate(baseline, base_data.inputs, data.outcome, folds)
-    pairs, base_pairs = (pairs_within_folds(data.outcome, f.scores, folds) for f in (found, found_base))
+    pairs, base_pairs = (
+        pairs_within_folds(data.outcome, f.scores, folds) for f in (found, found_base)
+    )
     drawn = weights(len(data), draws=plan.bootstraps, seed=plan.seed)
     voxel_shuffle = None
     if shuffled is not None:
@@ -192,9 +198,7 @@ def searches(task: Task, data: Cohort) -> tuple[Search, Search]:
     shared = {"inner_folds": task.evaluation.inner_folds, "seed": task.evaluation.seed}
     base_inputs = len(data.select(task.baseline.inputs).columns)
     return (
-        build(
-            task.model.kind, len(data.columns), interactions=task.model.interactions, **shared
-        ),
+        build(task.model.kind, len(data.columns), interactions=task.model.interactions, **shared),
         build(task.baseline.model, base_inputs, **shared),
     )
 
@@ -241,5 +245,3 @@ def _missing(data: Cohort) -> dict[str, int]:
             column: Float[np.ndarray, " n"] = data.inputs[:, data.columns.index(name)]
             found[name.rpartition("=")[0]] = int(column.sum())
     return found
-
-
