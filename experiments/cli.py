@@ -1,4 +1,4 @@
-"""The command line: check, calibrate, forecast, sweep, report, features, bench, demo.
+"""The command line: check, calibrate, forecast, sweep, report, features, predict, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -25,6 +25,9 @@ app = App(
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
 )
+
+predict = App(name="predict", help="Predictors of outcomes: train a task, score others once.")
+app.command(predict)
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 RunFolder = Annotated[Path, Parameter(help="Run folder made by calibrate.")]
@@ -145,6 +148,67 @@ def report(
     opened, posterior = _open(run)
     path = workflow.report_run(opened, posterior, shareable=shareable)
     console.print_report(path, shareable=shareable)
+
+
+@predict.command(name="train")
+def predict_train(
+    task: Annotated[Path, Parameter(help="Task file, see docs/reference/tasks.md.")],
+    *,
+    output: Annotated[
+        Path, Parameter(name=["--out", "--output", "-o"], help="Model folder to make.")
+    ],
+    cohort: Annotated[
+        Path | None, Parameter(help="Folder or table to read instead of the task's own.")
+    ] = None,
+    permutations: Annotated[
+        int | None,
+        Parameter(
+            help="Shuffled outcomes of the control; the task's number by default.",
+            validator=validators.Number(gte=0),
+        ),
+    ] = None,
+    restart: Restart = False,
+) -> None:
+    """Evaluate a task by nested cross-validation with its controls, and fit its model."""
+    from experiments import console
+    from experiments.predictors.printing import print_training
+    from experiments.predictors.workflow import train_task
+
+    with console.progress("Permutations", "permutations") as progress:
+        result, survival = train_task(
+            task,
+            output,
+            cohort=cohort,
+            permutations=permutations,
+            restart=restart,
+            progress=progress,
+        )
+    print_training(result, survival=survival)
+    console.say(f"Wrote {output}; its card is {output / 'card.md'}")
+
+
+@predict.command(name="evaluate")
+def predict_evaluate(
+    model: Annotated[Path, Parameter(help="Model folder made by train.")],
+    *,
+    cohort: Annotated[
+        Path | None, Parameter(help="Folder or table of patients that the model has not seen.")
+    ] = None,
+    external: Annotated[
+        str | None, Parameter(help="External cohort that the task declares, by name.")
+    ] = None,
+    again: Annotated[
+        str | None, Parameter(help="Why patients who were scored before are scored again.")
+    ] = None,
+) -> None:
+    """Score an external cohort once; external.jsonl in the model folder keeps it."""
+    from experiments.predictors.external import evaluate_external
+    from experiments.predictors.model_folder import open_model
+    from experiments.predictors.printing import print_external
+
+    opened = open_model(model)
+    result = evaluate_external(opened, cohort=cohort, external=external, again=again)
+    print_external(result, survival=opened.task.outcome.is_survival)
 
 
 @app.command

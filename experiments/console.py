@@ -35,6 +35,11 @@ def say(text: str) -> None:
     _out.print(text, markup=False, soft_wrap=not _out.is_terminal)
 
 
+def show(table: Table) -> None:
+    """A table."""
+    _out.print(table)
+
+
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A spinner while something takes its time; a plain line where there is no terminal."""

@@ -1,4 +1,4 @@
-"""Rings have the volume they should, rim and core part the tumor, habitats find what was planted."""
+"""Rings, rims and habitats: volumes of bodies that are known, and what cannot be is refused."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,1 @@
+"""Evaluation on arrays: folds, concordance, intervals, controls, calibration, sets, leakage."""
