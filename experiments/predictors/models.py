@@ -6,6 +6,7 @@ are parts of one scikit-learn estimator, so that a fold that fits it cannot see 
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator
 from sklearn.base import clone as sklearn_clone
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +26,7 @@ from sksurv.linear_model import CoxnetSurvivalAnalysis
 from sksurv.linear_model.coxph import CoxPHOptimizer
 
 from experiments.predictors.evaluation.outcome import events, is_survival
+from twin.errors import TwinError
 
 MANY = 30
 """From this number of inputs on, a linear model selects among them, inside the fold."""
@@ -35,6 +38,8 @@ _RIDGES = (0.003, 0.03, 0.3)
 _RIDGE_ONLY = 1e-6
 """Share of the penalty that is absolute; Coxnet wants more than none, and is ten times as fast as
 `CoxPHSurvivalAnalysis`."""
+_COX_STEPS = 2000
+"""Passes after which a Cox fit counts as one that does not converge; others need tens."""
 _SELECTED = (5, 20)
 
 
@@ -82,7 +87,11 @@ class Search(BaseEstimator):
         self.inner_folds, self.seed = inner_folds, seed
 
     def fit(self, inputs: Float[np.ndarray, "n p"], outcome: np.ndarray) -> Search:
-        """Choose among the patients given and fit all of them."""
+        """Choose among the patients given and fit all of them.
+
+        Raises:
+            TwinError: if no candidate converges.
+        """
         candidates = list(ParameterGrid(self.grid))
         folds = StratifiedKFold(self.inner_folds, shuffle=True, random_state=self.seed)
         scores = np.zeros(len(candidates))
@@ -92,14 +101,22 @@ class Search(BaseEstimator):
             learned = prepare.fit_transform(inputs[learn])
             judged = prepare.transform(inputs[judge])
             for number, candidate in enumerate(candidates):
-                model = clone(self.model).set_params(**candidate)
-                model.fit(learned, outcome[learn])
-                scores[number] += _goodness(model, judged, outcome[judge])
-        self.best_params_ = candidates[int(np.argmax(scores))]
+                model = _fitted(self.model, candidate, learned, outcome[learn])
+                known = model is not None
+                scores[number] += _goodness(model, judged, outcome[judge]) if known else -np.inf
         self.prepare_ = clone(self.prepare)
-        self.model_ = clone(self.model).set_params(**self.best_params_)
-        self.model_.fit(self.prepare_.fit_transform(inputs), outcome)
-        return self
+        prepared = self.prepare_.fit_transform(inputs)
+        for number in np.argsort(-scores, kind="stable"):
+            self.model_ = _fitted(self.model, candidates[number], prepared, outcome)
+            if self.model_ is not None:
+                self.best_params_ = candidates[number]
+                return self
+        raise TwinError(
+            "no candidate of the model converges on these patients",
+            where="model",
+            expected=f"one of {len(candidates)} that does",
+            fix="Use fewer inputs, or another kind of model",
+        )
 
     def risk(self, inputs: Float[np.ndarray, "n p"]) -> Float[np.ndarray, " n"]:
         """(n,) score that ranks patients: probability of the label, or risk of the event."""
@@ -152,6 +169,17 @@ def build(
     return Search(Pipeline(prepare), Pipeline(steps), grid, inner_folds=inner_folds, seed=seed)
 
 
+def _fitted(model: Any, candidate: dict, inputs: np.ndarray, outcome: np.ndarray) -> Any:
+    """A fitted copy with a candidate's parameters; None where it does not converge with them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            return clone(model).set_params(**candidate).fit(inputs, outcome)
+        except (ArithmeticError, ConvergenceWarning, RuntimeWarning):
+            return None
+
+
 def _goodness(model: Any, inputs: np.ndarray, outcome: np.ndarray) -> float:
     """Log likelihood of what was held out: of labels, or the partial one of Cox; concordance for a
     survival forest, which has none. More is better.
@@ -193,7 +221,9 @@ def _estimator(kind: str, seed: int) -> tuple[Any, dict[str, list[Any]]]:
         )
         return trees, {"learning_rate": [0.05], "max_iter": [25, 75]}
     if kind == "cox":
-        cox = CoxnetSurvivalAnalysis(l1_ratio=_RIDGE_ONLY, fit_baseline_model=True)
+        cox = CoxnetSurvivalAnalysis(
+            l1_ratio=_RIDGE_ONLY, fit_baseline_model=True, max_iter=_COX_STEPS
+        )
         return cox, {"alphas": [[ridge] for ridge in _RIDGES]}
     forest = RandomSurvivalForest(n_estimators=100, random_state=seed, n_jobs=1)
     return forest, {"min_samples_leaf": [5, 15]}
