@@ -1,4 +1,4 @@
-"""The command line: check, calibrate, forecast, sweep, report, predict, bench, demo.
+"""The command line: check, calibrate, forecast, sweep, report, features, predict, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -209,6 +209,27 @@ def predict_evaluate(
     opened = open_model(model)
     result = evaluate_external(opened, cohort=cohort, external=external, again=again)
     print_external(result, survival=opened.task.outcome.is_survival)
+
+
+@app.command
+def features(
+    patients: Annotated[
+        Path,
+        Parameter(help="Folder of patients: patient.yaml, or MODALITY_image.nii.gz and its _mask."),
+    ],
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Table to write: .parquet or .csv.")],
+    modality: Annotated[str | None, Parameter(help="PET, CT, T1, ...; all by default.")] = None,
+) -> None:
+    """Write the radiomics of every scan and its mask as a table."""
+    from experiments import console
+    from experiments.features import check_table_path, every_scan_table, write_table
+
+    check_table_path(out)
+    with console.progress("Extracting", "scans") as progress:
+        table = every_scan_table(patients, modality=modality, progress=progress)
+    write_table(table, out)
+    console.print_features(table, out)
 
 
 @app.command

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import pandas
+
     from twin.calibration import Posterior
     from twin.forecasting import Forecast
     from twin.lesions import PatientLesion
@@ -196,6 +198,15 @@ def print_ranking(ranking: Ranking) -> None:
     )
     for sentence in ranking.in_words():
         say(sentence)
+
+
+def print_features(table: pandas.DataFrame, path: Path) -> None:
+    """How many scans gave how many features."""
+    scans = table.groupby("modality").size()
+    counted = ", ".join(f"{count} {modality}" for modality, count in scans.items())
+    say(f"{len(table)} scans of {table['patient'].nunique()} patients ({counted})")
+    say(f"{table.shape[1] - 4} features, written to {path}")
+    say(NOT_CLINICAL)
 
 
 def print_report(path: Path, *, shareable: bool) -> None:

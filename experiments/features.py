@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.atomic_files import make_folder, write_bytes
+from experiments.engines.local import available_cores
 from twin.errors import TwinError
 from twin.imaging.image import MASK, Image
 
@@ -19,6 +22,11 @@ IMAGE, MASK_FILE = "_image.nii.gz", "_mask.nii.gz"
 LAYOUT = f"PATIENT/{{0}}{IMAGE} and PATIENT/{{0}}{MASK_FILE}, or a patient.yaml"
 MAGNETIC_RESONANCE = "MR_"
 TUMOR = "gtv"
+TABLES: dict[str, Callable[[pandas.DataFrame], bytes]] = {
+    ".parquet": lambda table: table.to_parquet(None, index=False),
+    ".csv": lambda table: table.to_csv(index=False).encode(),
+}
+"""How a table becomes a file, by the ending of its name."""
 Progress = Callable[[int, int], None]
 
 
@@ -82,7 +90,7 @@ def feature_table(
             got=f"{len(first)} patients that have them",
         )
     chosen = [first[p] for p in (patients or sorted(first))]
-    rows = list(_rows(chosen, shuffle_seed, progress))
+    rows = list(extract_scans(chosen, shuffle_seed=shuffle_seed, progress=progress))
     return pandas.DataFrame(rows, index=pandas.Index([s.patient for s in chosen], name="patient"))
 
 
@@ -109,8 +117,30 @@ def every_scan_table(
         {"patient": s.patient, "visit": s.visit, "day": s.day, "modality": s.modality}
         for s in scans
     ]
-    rows = [a | f for a, f in zip(about, _rows(scans, None, progress), strict=True)]
+    rows = [a | f for a, f in zip(about, extract_scans(scans, progress=progress), strict=True)]
     return pandas.DataFrame(rows)
+
+
+def check_table_path(path: Path) -> None:
+    """Raise a TwinError for a name that is neither .parquet nor .csv."""
+    if path.suffix not in TABLES:
+        raise TwinError(
+            "kind of table",
+            where=str(path),
+            expected=" or ".join(TABLES),
+            got=path.suffix or "none",
+        )
+
+
+def write_table(table: pandas.DataFrame, path: Path) -> None:
+    """Write a table as .parquet or .csv, whole or not at all.
+
+    Raises:
+        TwinError: for another ending, or a disk that refuses.
+    """
+    check_table_path(path)
+    make_folder(path.parent)
+    write_bytes(path, TABLES[path.suffix](table))
 
 
 def find_scans(folder: Path) -> list[Scan]:
@@ -184,31 +214,42 @@ def _scans_of_record(folder: Path) -> Iterator[Scan]:
             )
 
 
-def _rows(
-    scans: Sequence[Scan], shuffle_seed: int | None, progress: Progress | None
+def extract_scans(
+    scans: Sequence[Scan], *, shuffle_seed: int | None = None, progress: Progress | None = None
 ) -> Iterator[dict[str, float]]:
-    for number, scan in enumerate(scans):
+    """Features of each scan, in order, on as many threads as there are cores.
+
+    Raises:
+        TwinError: naming the patient and modality, for anything wrong with one of them.
+    """
+
+    def extract(scan: Scan) -> dict[str, float]:
+        place = f"{scan.patient} {scan.modality}"
         try:
-            yield _features(scan, shuffle_seed)
+            return extract_scan(scan, shuffle_seed)
         except TwinError as error:
-            place = f"{scan.patient} {scan.modality}"
             where = f"{place}: {error.where}" if error.where else place
             raise TwinError(
                 error.what, where=where, expected=error.expected, got=error.got, fix=error.fix
             ) from None
-        if progress:
-            progress(number + 1, len(scans))
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for number, found in enumerate(pool.map(extract, scans)):
+            yield found
+            if progress:
+                progress(number + 1, len(scans))
 
 
-def _features(scan: Scan, shuffle_seed: int | None) -> dict[str, float]:
+def extract_scan(scan: Scan, shuffle_seed: int | None = None) -> dict[str, float]:
+    """Features of one scan, prepared and extracted by the preset of its modality."""
     from twin.radiomics import extract
     from twin.radiomics.presets import preset_of
 
-    image, mask = scan.load()
+    preset = preset_of(scan.modality)
+    image, mask = preset.prepare(*scan.load())
     if shuffle_seed is not None:
         generator = np.random.default_rng([shuffle_seed, *scan.patient.encode()])
         image = shuffle_within(image, mask, generator)
-    preset = preset_of(scan.modality)
     return extract(image, mask, preset.settings)
 
 

@@ -45,9 +45,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "start": ("cli_help_s", "cli_help_s_ratio"),
     "demo": ("scenario_demo_ms",),
     "lesions": ("lesions_fit_s",),
+    "radiomics": ("radiomics_pet_s_per_case", "radiomics_pet_first_s_per_case"),
 }
 """Figures by the process that measures them."""
-COLD = ("compilation", "lesions")
+COLD = ("compilation", "lesions", "radiomics")
 """Groups that compile anew, whatever an earlier run left."""
 
 NAMES = tuple(name for names in GROUPS.values() for name in names)

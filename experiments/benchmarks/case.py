@@ -48,6 +48,7 @@ class Case:
         repeats: of each timing.
         lesions: series of `lesions_fit_s`.
         lesion_models: how many models it fits.
+        pet_cases: scans of `radiomics_pet_s_per_case`.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -61,6 +62,7 @@ class Case:
     repeats: int = 5
     lesions: int = 1242
     lesion_models: int = 6
+    pet_cases: int = 36
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -71,4 +73,4 @@ class Case:
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1)
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1, 1)

@@ -33,7 +33,7 @@ def model_card(task: Task, trained: Trained, result: TrainingResult) -> str:
         *(f"- Left out, {reason}: {count}" for reason, count in result.left_out.items()),
         f"- Inputs: {result.columns} columns from {_inputs(task)}",
         *(f"- Nothing known of {name}: {count} patients" for name, count in result.missing.items()),
-        "- Empty numbers become the median of the fold that is learned from, with a column that says"
+        "- Empty numbers become the median of the fold that learns, with a column that says"
         " so; an empty category is a category; an empty flag is 0.",
         "",
         "## Model",
@@ -77,11 +77,12 @@ def figure_lines(comparison: Comparison, *, survival: bool) -> list[str]:
         f"- Difference, paired: {comparison.difference} (95 % bootstrap over patients)",
         f"- Calibration slope: {found.slope or 'none, predictions do not differ'}"
         + (f", intercept: {found.intercept}" if found.intercept else ""),
-        f"- Brier score: {found.brier:.3f} (the same chance for all: {found.brier_of_prevalence:.3f})",
+        f"- Brier score: {found.brier:.3f} (one chance for all: {found.brier_of_prevalence:.3f})",
     ]
     if (held := comparison.conformal) is not None:
         lines.append(
-            f"- Conformal sets hold the label of {held.value:.1%} ({held.low:.1%} to {held.high:.1%})"
+            f"- Conformal sets hold the label of {held.value:.1%}"
+            f" ({held.low:.1%} to {held.high:.1%})"
             f" of {held.patients} patients, promised 90 %{' : shift' if held.shift else ''};"
             f" {held.single:.0%} of sets hold one label"
         )
@@ -116,7 +117,7 @@ def voxel_line(comparison: Comparison) -> str:
     if found is None:
         return "Voxel-shuffle control: no images among the inputs."
     return (
-        f"Voxel-shuffle control: with voxels permuted inside the mask {found.shuffled}; texture adds"
+        f"Voxel-shuffle control: permuted voxels of the mask score {found.shuffled}; texture adds"
         f" {found.lost}."
     )
 

@@ -354,7 +354,7 @@ def _with_images(
             where="images.features",
             expected=f"some of {', '.join(list(features.columns)[:20])}, …",
         )
-    values = features.loc[list(cohort.patients), wanted].to_numpy(float)
+    values = features.loc[list(cohort.patients), wanted].to_numpy(float, copy=True)
     values[~np.isfinite(values)] = np.nan
     return replace(
         cohort,

@@ -101,7 +101,7 @@ def nsclc_recurrence(table: pd.DataFrame) -> pd.DataFrame:
     days = (end - start).dt.days.astype(float)
     prefix = "Tumor Location (choice="
     lobes = [name for name in table.columns if name.startswith(prefix)]
-    checked = table[lobes].eq("Checked")
+    checked = table[lobes] == "Checked"
     names = [name.removeprefix(prefix).removesuffix(")").removeprefix("L ") for name in lobes]
     lobe = ["+".join(n for n, on in zip(names, row, strict=True) if on) for row in checked.values]
     packs = table["Pack Years"].where(table["Smoking status"] != "Nonsmoker", "0")

@@ -151,7 +151,7 @@ def _refuse_second_time(model: Model, data: Cohort, name: str, again: str | None
         shared = mine & set(entry["patients"])
         if entry["digest"] == data.digest() or shared:
             raise TwinError(
-                f"{len(shared)} of {len(data)} patients were scored before, on {entry['date'][:10]}",
+                f"{len(shared)} of {len(data)} patients were scored on {entry['date'][:10]}",
                 where=name,
                 expected="an external cohort that was not touched yet",
                 got=f"{entry['name']}, SHA-256 {entry['digest'][:12]}…",

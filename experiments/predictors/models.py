@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
+from sklearn.base import clone as sklearn_clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import SimpleImputer
@@ -35,6 +36,11 @@ _RIDGE_ONLY = 1e-6
 """Share of the penalty that is absolute; Coxnet wants more than none, and is ten times as fast as
 `CoxPHSurvivalAnalysis`."""
 _SELECTED = (5, 20)
+
+
+def clone(estimator: Any) -> Any:
+    """An unfitted copy: scikit-learn's, typed as what was given."""
+    return sklearn_clone(estimator)
 
 
 class TwoSpreads(StandardScaler):
@@ -180,7 +186,10 @@ def _estimator(kind: str, seed: int) -> tuple[Any, dict[str, list[Any]]]:
         return LogisticRegression(solver="newton-cholesky"), {"C": list(_STRENGTHS)}
     if kind == "gradient-boosting":
         trees = HistGradientBoostingClassifier(
-            max_leaf_nodes=4, min_samples_leaf=10, early_stopping=False, random_state=seed
+            max_leaf_nodes=4,
+            min_samples_leaf=10,
+            early_stopping=False,  # pyright: ignore[reportArgumentType]  (its default is a word)
+            random_state=seed,
         )
         return trees, {"learning_rate": [0.05], "max_iter": [25, 75]}
     if kind == "cox":

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -195,11 +196,11 @@ def _evaluate(
 
 def searches(task: Task, data: Cohort) -> tuple[Search, Search]:
     """The unfitted model and baseline of a task."""
-    shared = {"inner_folds": task.evaluation.inner_folds, "seed": task.evaluation.seed}
-    base_inputs = len(data.select(task.baseline.inputs).columns)
+    plan, base_inputs = task.evaluation, len(data.select(task.baseline.inputs).columns)
+    own = partial(build, inner_folds=plan.inner_folds, seed=plan.seed)
     return (
-        build(task.model.kind, len(data.columns), interactions=task.model.interactions, **shared),
-        build(task.baseline.model, base_inputs, **shared),
+        own(task.model.kind, len(data.columns), interactions=task.model.interactions),
+        own(task.baseline.model, base_inputs),
     )
 
 

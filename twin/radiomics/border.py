@@ -44,7 +44,7 @@ def border_voxels(mask: np.ndarray) -> np.ndarray:
     from scipy.ndimage import binary_erosion
 
     inside = crop_to(np.asarray(mask, bool))[0]
-    return inside & ~binary_erosion(inside)
+    return inside & np.logical_not(binary_erosion(inside))
 
 
 def _in_boxes(border: np.ndarray, size: int, shift: int) -> np.ndarray:

@@ -4,9 +4,9 @@
     features["cm_contrast_3D_comb"]
 
 Names are those of the IBSI's reference tables, doi 10.1148/radiol.2020191145: a family (`morph`,
-`loc`, `stat`, `ivh`, `ih`, `cm`, `rlm`, `szm`, `dzm`, `ngt`, `ngl`, and our own `border`, `pet`), a
-feature, and for texture how it was aggregated. Features of a filter's answer begin with its name,
-as in `log_4mm_stat_mean`.
+`loc`, `stat`, `ivh`, `ih`, `cm`, `rlm`, `szm`, `dzm`, `ngt`, `ngl`, and our own `border`, `pet`,
+`ring`, `habitat`), a feature, and for texture how it was aggregated. Features of a filter's answer
+begin with its name, as in `log_4mm_stat_mean`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from twin.radiomics.region import Region, make_region, round_up
 from twin.radiomics.settings import Settings
 from twin.radiomics.shape import shape_features
 from twin.radiomics.spatial import peak_features, spatial_features
+from twin.radiomics.surroundings import habitat_features, ring_features
 from twin.radiomics.texture import texture_features
 
 FEWEST_LEVELS = 64
@@ -60,6 +61,10 @@ def extract(image: Image, mask: Image, settings: Settings | None = None) -> dict
     found |= _named("loc", peak_features(image.data, inside, spacing_mm))
     if image.unit == SUV:
         found |= _named("pet", metabolic_features(values, image.grid.voxel_volume_mm3))
+    if settings.ring_mm:
+        found |= _named("ring", ring_features(image, mask, settings.ring_mm))
+    if settings.habitats:
+        found |= _named("habitat", habitat_features(image, mask, settings.habitats))
     images = {"": values} | _filtered(image, region, settings)
     found |= _of_values(images, counts, region, settings)
     _check_finite(found)

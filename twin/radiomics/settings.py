@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from twin.errors import TwinError
-from twin.radiomics.filters import Filter
+from twin.radiomics.filters import CUT, Filter, LaplacianOfGaussian
 from twin.radiomics.histogram import Bins, FixedBinCount
 from twin.radiomics.texture import AGGREGATIONS
+
+LEAST_REACH_MM = 10.0
+"""The ball of a peak and a wavelet reach less far than this, on voxels of up to 4 mm."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,12 @@ class Settings:
             shape only), in the image's unit.
         intensity_step: distance between intensities that the volume histogram tells apart: 1 for
             whole Hounsfield units, 0 where intensities are continuous.
+        ring_mm: width of the ring around the region that is described too; None for no ring.
+        habitats: number of regions of alike voxels that are described; None for none.
 
     Raises:
-        TwinError: for an unknown aggregation or an empty range.
+        TwinError: for an unknown aggregation, an empty range, a ring without width, fewer than two
+            habitats.
     """
 
     bins: Bins = field(default_factory=FixedBinCount)
@@ -34,6 +40,8 @@ class Settings:
     aggregations: tuple[str, ...] = ("3D_comb",)
     intensity_range: tuple[float, float] | None = None
     intensity_step: float = 0.0
+    ring_mm: float | None = None
+    habitats: int | None = None
 
     def __post_init__(self) -> None:
         unknown = [a for a in self.aggregations if a not in AGGREGATIONS]
@@ -51,3 +59,17 @@ class Settings:
                 expected="smallest below largest",
                 got=f"{self.intensity_range}",
             )
+        if self.ring_mm is not None and not 0 < self.ring_mm < float("inf"):
+            raise TwinError(
+                "width of a ring", where="ring_mm", expected="above 0", got=f"{self.ring_mm}"
+            )
+        if self.habitats is not None and self.habitats < 2:
+            raise TwinError(
+                "number of habitats", where="habitats", expected="2 or more", got=f"{self.habitats}"
+            )
+
+    @property
+    def reach_mm(self) -> float:
+        """How far around a region an image is looked at."""
+        widths = [f.sigma_mm for f in self.filters if isinstance(f, LaplacianOfGaussian)]
+        return max(LEAST_REACH_MM, self.ring_mm or 0.0, CUT * max(widths, default=0.0))

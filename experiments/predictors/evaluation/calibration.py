@@ -11,6 +11,7 @@ Predictions of all repeats are stacked, so that b is that of one model and not o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -99,7 +100,8 @@ def _label_intercept(outcome: np.ndarray, probabilities: np.ndarray, weights: np
     def excess(shift: float) -> float:
         return float((weights * (outcome - expit(score + shift))).sum())
 
-    return float(brentq(excess, -_WIDEST, _WIDEST))
+    root: Any = brentq(excess, -_WIDEST, _WIDEST)
+    return float(root)
 
 
 def _survival_slope(outcome: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> float:
@@ -120,7 +122,8 @@ def _survival_slope(outcome: np.ndarray, probabilities: np.ndarray, weights: np.
 def _survival_brier(
     outcome: np.ndarray, probabilities: np.ndarray, reference: np.ndarray, horizon_days: float
 ) -> tuple[float, float]:
-    days, alive = kaplan_meier_estimator(reference["event"], reference["time"])
+    curve: Any = kaplan_meier_estimator(reference["event"], reference["time"])
+    days, alive = curve
     before = days <= horizon_days
     share = float(alive[before][-1]) if before.any() else 1.0
 

