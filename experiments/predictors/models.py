@@ -6,6 +6,7 @@ are parts of one scikit-learn estimator, so that a fold that fits it cannot see 
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator
 from sklearn.base import clone as sklearn_clone
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -24,11 +26,14 @@ from sksurv.linear_model import CoxnetSurvivalAnalysis
 from sksurv.linear_model.coxph import CoxPHOptimizer
 
 from experiments.predictors.evaluation.outcome import events, is_survival
+from twin.errors import TwinError
 
 MANY = 30
 """From this number of inputs on, a linear model selects among them, inside the fold."""
 _STRENGTHS = (0.03, 0.3, 3.0)
 """Prior variances of a logistic coefficient."""
+_STRENGTHS_OF_MANY = (0.003, 0.03, 0.3)
+"""The same where inputs are many: each can then say less."""
 _RIDGES = (0.01, 0.05, 0.25)
 """Penalties of a Cox coefficient for each patient: with 150 patients, prior standard deviations of
 0.8, 0.4 and 0.16 of a log hazard ratio."""
@@ -93,13 +98,23 @@ class Search(BaseEstimator):
             judged = prepare.transform(inputs[judge])
             for number, candidate in enumerate(candidates):
                 model = clone(self.model).set_params(**candidate)
-                model.fit(learned, outcome[learn])
-                scores[number] += _goodness(model, judged, outcome[judge])
-        self.best_params_ = candidates[int(np.argmax(scores))]
+                if _converges(model, learned, outcome[learn]):
+                    scores[number] += _goodness(model, judged, outcome[judge])
+                else:
+                    scores[number] = -np.inf
         self.prepare_ = clone(self.prepare)
-        self.model_ = clone(self.model).set_params(**self.best_params_)
-        self.model_.fit(self.prepare_.fit_transform(inputs), outcome)
-        return self
+        prepared = self.prepare_.fit_transform(inputs)
+        for number in np.argsort(-scores, kind="stable"):
+            self.best_params_ = candidates[int(number)]
+            self.model_ = clone(self.model).set_params(**self.best_params_)
+            if _converges(self.model_, prepared, outcome):
+                return self
+        raise TwinError(
+            "no candidate of the model converges",
+            where=type(self.model[-1]).__name__,
+            expected="inputs that do not determine the outcome",
+            fix="Use fewer inputs, or look for one that knows the outcome",
+        )
 
     def risk(self, inputs: Float[np.ndarray, "n p"]) -> Float[np.ndarray, " n"]:
         """(n,) score that ranks patients: probability of the label, or risk of the event."""
@@ -146,10 +161,21 @@ def build(
         steps.append(("varying", VarianceThreshold()))
         steps.append(("selected", SelectKBest(_association)))
         grid["selected__k"] = list(_SELECTED)
-    estimator, own = _estimator(kind, seed)
+    estimator, own = _estimator(kind, seed, many=inputs >= MANY)
     steps.append(("model", estimator))
     grid |= {f"model__{name}": values for name, values in own.items()}
     return Search(Pipeline(prepare), Pipeline(steps), grid, inner_folds=inner_folds, seed=seed)
+
+
+def _converges(model: Any, inputs: np.ndarray, outcome: np.ndarray) -> bool:
+    """Fit a model; False where its optimizer gave up."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            model.fit(inputs, outcome)
+        except ConvergenceWarning:
+            return False
+    return True
 
 
 def _goodness(model: Any, inputs: np.ndarray, outcome: np.ndarray) -> float:
@@ -181,9 +207,10 @@ def _association(inputs: np.ndarray, outcome: np.ndarray) -> tuple[np.ndarray, n
     return f_classif(inputs, events(outcome))
 
 
-def _estimator(kind: str, seed: int) -> tuple[Any, dict[str, list[Any]]]:
+def _estimator(kind: str, seed: int, *, many: bool) -> tuple[Any, dict[str, list[Any]]]:
     if kind == "logistic":
-        return LogisticRegression(solver="newton-cholesky"), {"C": list(_STRENGTHS)}
+        strengths = _STRENGTHS_OF_MANY if many else _STRENGTHS
+        return LogisticRegression(solver="newton-cholesky"), {"C": list(strengths)}
     if kind == "gradient-boosting":
         trees = HistGradientBoostingClassifier(
             max_leaf_nodes=4,
