@@ -40,8 +40,8 @@ def lesion_trend(table: pd.DataFrame) -> pd.DataFrame:
     - A diameter of 0 is below the limit of measurement: it counts as 5 mm, what RECIST 1.1 enters.
     - The label (`response`: up, down, flux) was made from all readings. Patients with no reading
       after the second are left out: there the label would be known already.
-    - `grew_later` ("yes", "no") rests on later readings alone: the last diameter is at least 1.2 times
-      the second, the growth that RECIST 1.1 calls progression, and 5 mm more.
+    - `grew_later` ("yes", "no") compares the last diameter with the second: at least a fifth and
+      5 mm more, the growth that RECIST 1.1 calls progression.
     - `log_change` is the logarithm of the second over the first diameter, `log_change_per_day` the
       same divided by the days between.
     """

@@ -28,7 +28,7 @@ from sksurv.linear_model.coxph import CoxPHOptimizer
 from experiments.predictors.evaluation.outcome import events, is_survival
 from twin.errors import TwinError
 
-MANY = 30
+MANY = 50
 """From this number of inputs on, a linear model selects among them, inside the fold."""
 _STRENGTHS = (0.03, 0.3, 3.0)
 """Prior variances of a logistic coefficient."""
