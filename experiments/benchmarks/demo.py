@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from experiments.benchmarks.case import Case
 from experiments.benchmarks.timing import Line
-from experiments.engines.local import available_cores, every_core, use_every_core
+from experiments.cores import available_cores
+from experiments.engines.local import every_core, use_every_core
 
 
 def measure(case: Case, names: Sequence[str]) -> Iterator[Line]:

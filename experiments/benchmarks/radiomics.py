@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from experiments.benchmarks.case import Case
 from experiments.benchmarks.timing import Line
-from experiments.engines.local import available_cores
+from experiments.cores import available_cores
 from experiments.features import extract_scans, find_scans
 
 COHORT = "patients/cohorts/sts"

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from experiments.cores import available_cores
 from twin.scenarios.outcomes import Outcomes
 
 
@@ -38,11 +39,6 @@ def _give_back_freed_memory() -> None:
 
 
 _M_MMAP_THRESHOLD = -3
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def every_core(

@@ -354,8 +354,9 @@ def _with_images(
             where="images.features",
             expected=f"some of {', '.join(list(features.columns)[:20])}, …",
         )
-    values = features.loc[list(cohort.patients), wanted].to_numpy(float, copy=True)
-    values[~np.isfinite(values)] = np.nan
+    values = features.loc[list(cohort.patients), wanted].to_numpy(float)
+    # Volumes and energies span decades: logarithms where features are large, as they are near 0.
+    values = np.arcsinh(np.where(np.isfinite(values), values, np.nan))
     return replace(
         cohort,
         inputs=np.concatenate([cohort.inputs, values], axis=1),

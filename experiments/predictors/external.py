@@ -26,11 +26,15 @@ from experiments.predictors.evaluation.decision import decision_curve
 from experiments.predictors.evaluation.leakage import CHANCE_PAIRS, Leakage
 from experiments.predictors.evaluation.outcome import check_outcome, events
 from experiments.predictors.evaluation.permutation import PermutationControl
+from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.model_folder import EXTERNAL, Model, digests, read_log
 from experiments.predictors.results import Comparison, ExternalResult, VoxelShuffle
 from experiments.predictors.task import ExternalEntry
-from experiments.predictors.training import baseline_name, one_thread
+from experiments.predictors.training import baseline_name
 from twin.errors import TwinError
+
+SLOPES = (0.8, 1.2)
+"""Calibration slopes that count as good."""
 
 
 def evaluate_external(
@@ -190,7 +194,7 @@ def _score(model: Model, data: Cohort, shuffled: Cohort | None, name: str) -> Ex
         comparison,
         _claim(model, comparison.model, comparison.difference),
         data.left_out or {},
-        tuple(_shifts(model, data, coverage_)),
+        tuple(_shifts(model, data, coverage_, comparison.calibration.slope)),
     )
 
 
@@ -213,7 +217,9 @@ def _claim(model: Model, figure: Figure, difference: Figure) -> Claim:
     )
 
 
-def _shifts(model: Model, data: Cohort, covered: Coverage | None) -> list[str]:
+def _shifts(
+    model: Model, data: Cohort, covered: Coverage | None, slope: Figure | None
+) -> list[str]:
     found = []
     for name, column in zip(data.columns, data.inputs.T, strict=True):
         known = column[np.isfinite(column)]
@@ -227,6 +233,11 @@ def _shifts(model: Model, data: Cohort, covered: Coverage | None) -> list[str]:
                 f"{name}: median {median:.3g}, in training {middle:.3g} (90 % between {low:.3g} and"
                 f" {high:.3g}); is the unit the same?"
             )
+    if slope is not None and not SLOPES[0] <= slope.value <= SLOPES[1]:
+        found.append(
+            f"calibration slope {slope}, outside {SLOPES[0]} to {SLOPES[1]}: predictions are too"
+            f" {'extreme' if slope.value < 1 else 'cautious'} for these patients"
+        )
     if covered is not None and covered.shift:
         found.append(
             f"sets hold the label of {covered.value:.1%} ({covered.low:.1%} to {covered.high:.1%}),"

@@ -40,6 +40,8 @@ _RIDGES = (0.01, 0.05, 0.25)
 _RIDGE_ONLY = 1e-6
 """Share of the penalty that is absolute; Coxnet wants more than none, and is ten times as fast as
 `CoxPHSurvivalAnalysis`."""
+_COX_STEPS = 2000
+"""Passes after which a Cox fit counts as one that does not converge; others need tens."""
 _SELECTED = (5, 20)
 
 
@@ -87,7 +89,11 @@ class Search(BaseEstimator):
         self.inner_folds, self.seed = inner_folds, seed
 
     def fit(self, inputs: Float[np.ndarray, "n p"], outcome: np.ndarray) -> Search:
-        """Choose among the patients given and fit all of them."""
+        """Choose among the patients given and fit all of them.
+
+        Raises:
+            TwinError: if no candidate converges.
+        """
         candidates = list(ParameterGrid(self.grid))
         folds = StratifiedKFold(self.inner_folds, shuffle=True, random_state=self.seed)
         scores = np.zeros(len(candidates))
@@ -97,23 +103,21 @@ class Search(BaseEstimator):
             learned = prepare.fit_transform(inputs[learn])
             judged = prepare.transform(inputs[judge])
             for number, candidate in enumerate(candidates):
-                model = clone(self.model).set_params(**candidate)
-                if _converges(model, learned, outcome[learn]):
-                    scores[number] += _goodness(model, judged, outcome[judge])
-                else:
-                    scores[number] = -np.inf
+                model = _fitted(self.model, candidate, learned, outcome[learn])
+                known = model is not None
+                scores[number] += _goodness(model, judged, outcome[judge]) if known else -np.inf
         self.prepare_ = clone(self.prepare)
         prepared = self.prepare_.fit_transform(inputs)
         for number in np.argsort(-scores, kind="stable"):
-            self.best_params_ = candidates[int(number)]
-            self.model_ = clone(self.model).set_params(**self.best_params_)
-            if _converges(self.model_, prepared, outcome):
+            self.model_ = _fitted(self.model, candidates[number], prepared, outcome)
+            if self.model_ is not None:
+                self.best_params_ = candidates[number]
                 return self
         raise TwinError(
-            "no candidate of the model converges",
-            where=type(self.model[-1]).__name__,
-            expected="inputs that do not determine the outcome",
-            fix="Use fewer inputs, or look for one that knows the outcome",
+            "no candidate of the model converges on these patients",
+            where="model",
+            expected=f"one of {len(candidates)} that does",
+            fix="Use fewer inputs, or another kind of model",
         )
 
     def risk(self, inputs: Float[np.ndarray, "n p"]) -> Float[np.ndarray, " n"]:
@@ -167,15 +171,15 @@ def build(
     return Search(Pipeline(prepare), Pipeline(steps), grid, inner_folds=inner_folds, seed=seed)
 
 
-def _converges(model: Any, inputs: np.ndarray, outcome: np.ndarray) -> bool:
-    """Fit a model; False where its optimizer gave up."""
+def _fitted(model: Any, candidate: dict, inputs: np.ndarray, outcome: np.ndarray) -> Any:
+    """A fitted copy with a candidate's parameters; None where it does not converge with them."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
+        warnings.simplefilter("error", RuntimeWarning)
         try:
-            model.fit(inputs, outcome)
-        except ConvergenceWarning:
-            return False
-    return True
+            return clone(model).set_params(**candidate).fit(inputs, outcome)
+        except (ArithmeticError, ConvergenceWarning, RuntimeWarning):
+            return None
 
 
 def _goodness(model: Any, inputs: np.ndarray, outcome: np.ndarray) -> float:
@@ -220,7 +224,9 @@ def _estimator(kind: str, seed: int, *, many: bool) -> tuple[Any, dict[str, list
         )
         return trees, {"learning_rate": [0.05], "max_iter": [25, 75]}
     if kind == "cox":
-        cox = CoxnetSurvivalAnalysis(l1_ratio=_RIDGE_ONLY, fit_baseline_model=True)
+        cox = CoxnetSurvivalAnalysis(
+            l1_ratio=_RIDGE_ONLY, fit_baseline_model=True, max_iter=_COX_STEPS
+        )
         return cox, {"alphas": [[ridge] for ridge in _RIDGES]}
     forest = RandomSurvivalForest(n_estimators=100, random_state=seed, n_jobs=1)
     return forest, {"min_samples_leaf": [5, 15]}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import sklearn
 from jaxtyping import Float
-from threadpoolctl import threadpool_limits
 
 from experiments.predictors.cohort import Cohort, load_cohort
 from experiments.predictors.evaluation.bootstrap import (
@@ -39,6 +36,7 @@ from experiments.predictors.evaluation.decision import decision_curve
 from experiments.predictors.evaluation.leakage import check_leakage
 from experiments.predictors.evaluation.outcome import check_outcome, events
 from experiments.predictors.evaluation.permutation import permutation_control
+from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.models import Search, build
 from experiments.predictors.results import Comparison, Group, TrainingResult, VoxelShuffle
 from experiments.predictors.task import Task
@@ -60,17 +58,6 @@ class Trained:
     baseline: Search
     conformal: tuple[float, float]
     training: Cohort
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Libraries without threads of their own and without checks of what we checked: fits here are
-    many and small."""
-    with (
-        threadpool_limits(1),
-        sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
-    ):
-        yield
 
 
 def train(

@@ -6,7 +6,8 @@ import time
 import jax
 import pytest
 
-from experiments.engines.local import available_cores, every_core, use_every_core
+from experiments.cores import available_cores
+from experiments.engines.local import every_core, use_every_core
 from tests.experiments.commands import environment
 from twin.errors import TwinError
 

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from joblib import Parallel, delayed
 
+from experiments.cores import available_cores
 from experiments.predictors.evaluation.concordance import pairs_within_folds
 from experiments.predictors.evaluation.crossval import Procedure, outer_folds
+from experiments.predictors.evaluation.threads import one_thread
 
 BAND = (0.45, 0.55)
 """Where the mean over permutations must lie."""
+WORTH_PROCESSES = 50
+"""From this number of permutations on, every core gets a process."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,21 @@ def permutation_control(
     if count == 0:
         return None
     random = np.random.default_rng(seed)
-    found = np.empty(count)
-    for number in range(count):
-        shuffled = outcome[random.permutation(len(outcome))]
+    orders = [random.permutation(len(outcome)) for _ in range(count)]
+
+    def score(number: int) -> float:
+        shuffled = outcome[orders[number]]
         split = outer_folds(shuffled, groups, folds=folds, repeats=1, seed=seed + 1000 + number)
-        scores = procedure(inputs, shuffled, split[0])
-        found[number] = pairs_within_folds(shuffled, scores[None], split).concordance()
+        with one_thread():
+            scores = procedure(inputs, shuffled, split[0])
+        return pairs_within_folds(shuffled, scores[None], split).concordance()
+
+    # Processes cost seconds to start: a few permutations are done before.
+    workers = available_cores() if count >= WORTH_PROCESSES else 1
+    found = np.empty(count)
+    parallel = Parallel(n_jobs=workers, return_as="generator")
+    for number, value in enumerate(parallel(delayed(score)(n) for n in range(count))):
+        found[number] = value
         if progress is not None:
             progress(number + 1, count)
     low, high = np.quantile(found, [0.025, 0.975])

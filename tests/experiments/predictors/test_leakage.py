@@ -16,8 +16,8 @@ from experiments.predictors.evaluation.crossval import outer_folds, procedure
 from experiments.predictors.evaluation.leakage import Leakage, check_leakage
 from experiments.predictors.evaluation.outcome import labels, survival
 from experiments.predictors.evaluation.permutation import PermutationControl, permutation_control
+from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.models import build
-from experiments.predictors.training import one_thread
 
 PATIENTS, INPUTS = 60, 200
 
