@@ -49,6 +49,7 @@ class Case:
         lesions: series of `lesions_fit_s`.
         lesion_models: how many models it fits.
         pet_cases: scans of `radiomics_pet_s_per_case`.
+        tasks, permutations: of `real_tasks_s`.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -63,6 +64,8 @@ class Case:
     lesions: int = 1242
     lesion_models: int = 6
     pet_cases: int = 36
+    tasks: int = 100
+    permutations: int = 200
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -73,4 +76,4 @@ class Case:
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1, 1)
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1, 1, 1, 2)
