@@ -14,6 +14,9 @@ import pandas as pd
 from twin.errors import TwinError
 from twin.lesions.series import LIMIT_DIAMETER_MM
 
+GROWTH, GROWTH_MM = 1.2, 5.0
+"""Growth that counts as progression in RECIST 1.1: by a fifth and by 5 mm."""
+
 
 def breast_extent(table: pd.DataFrame) -> pd.DataFrame:
     """Adds `extent_mm`, the longest side of the tumor's bounding box.
@@ -37,6 +40,8 @@ def lesion_trend(table: pd.DataFrame) -> pd.DataFrame:
     - A diameter of 0 is below the limit of measurement: it counts as 5 mm, what RECIST 1.1 enters.
     - The label (`response`: up, down, flux) was made from all readings. Patients with no reading
       after the second are left out: there the label would be known already.
+    - `grew_later` ("yes", "no") compares the last diameter with the second: at least a fifth and
+      5 mm more, the growth that RECIST 1.1 calls progression.
     - `log_change` is the logarithm of the second over the first diameter, `log_change_per_day` the
       same divided by the days between.
     """
@@ -63,9 +68,11 @@ def lesion_trend(table: pd.DataFrame) -> pd.DataFrame:
     count = daily.groupby("patient")["day"].size()
     first = daily[number == 0].set_index("patient")
     second = daily[number == 1].set_index("patient")
+    last = daily.groupby("patient").last()
     kept = count.index[count >= 3]
-    first, second = first.loc[kept], second.loc[kept]
-    diameters = [np.maximum(r["diameter"], LIMIT_DIAMETER_MM) for r in (first, second)]
+    first, second, last = first.loc[kept], second.loc[kept], last.loc[kept]
+    diameters = [np.maximum(r["diameter"], LIMIT_DIAMETER_MM) for r in (first, second, last)]
+    grew = (diameters[2] >= GROWTH * diameters[1]) & (diameters[2] - diameters[1] >= GROWTH_MM)
     days = second["day"] - first["day"]
     change = np.log(diameters[1]) - np.log(diameters[0])
     return pd.DataFrame(
@@ -77,7 +84,8 @@ def lesion_trend(table: pd.DataFrame) -> pd.DataFrame:
             "days_between": _text(days),
             "log_change": _text(change),
             "log_change_per_day": _text(change / days),
-            **{name: labels.first().loc[kept, name].to_numpy() for name in ("Study_Arm",)},
+            "Study_Arm": labels.first().loc[kept, "Study_Arm"].to_numpy(),
+            "grew_later": np.where(grew, "yes", "no"),
             "response": labels.first().loc[kept, "response"].to_numpy(),
         }
     ).reset_index(drop=True)

@@ -28,13 +28,15 @@ from sksurv.linear_model.coxph import CoxPHOptimizer
 from experiments.predictors.evaluation.outcome import events, is_survival
 from twin.errors import TwinError
 
-MANY = 30
+MANY = 50
 """From this number of inputs on, a linear model selects among them, inside the fold."""
 _STRENGTHS = (0.03, 0.3, 3.0)
 """Prior variances of a logistic coefficient."""
-_RIDGES = (0.003, 0.03, 0.3)
+_STRENGTHS_OF_MANY = (0.003, 0.03, 0.3)
+"""The same where inputs are many: each can then say less."""
+_RIDGES = (0.01, 0.05, 0.25)
 """Penalties of a Cox coefficient for each patient: with 150 patients, prior standard deviations of
-1.5, 0.5 and 0.15 of a log hazard ratio."""
+0.8, 0.4 and 0.16 of a log hazard ratio."""
 _RIDGE_ONLY = 1e-6
 """Share of the penalty that is absolute; Coxnet wants more than none, and is ten times as fast as
 `CoxPHSurvivalAnalysis`."""
@@ -163,7 +165,7 @@ def build(
         steps.append(("varying", VarianceThreshold()))
         steps.append(("selected", SelectKBest(_association)))
         grid["selected__k"] = list(_SELECTED)
-    estimator, own = _estimator(kind, seed)
+    estimator, own = _estimator(kind, seed, many=inputs >= MANY)
     steps.append(("model", estimator))
     grid |= {f"model__{name}": values for name, values in own.items()}
     return Search(Pipeline(prepare), Pipeline(steps), grid, inner_folds=inner_folds, seed=seed)
@@ -209,9 +211,10 @@ def _association(inputs: np.ndarray, outcome: np.ndarray) -> tuple[np.ndarray, n
     return f_classif(inputs, events(outcome))
 
 
-def _estimator(kind: str, seed: int) -> tuple[Any, dict[str, list[Any]]]:
+def _estimator(kind: str, seed: int, *, many: bool) -> tuple[Any, dict[str, list[Any]]]:
     if kind == "logistic":
-        return LogisticRegression(solver="newton-cholesky"), {"C": list(_STRENGTHS)}
+        strengths = _STRENGTHS_OF_MANY if many else _STRENGTHS
+        return LogisticRegression(solver="newton-cholesky"), {"C": list(strengths)}
     if kind == "gradient-boosting":
         trees = HistGradientBoostingClassifier(
             max_leaf_nodes=4,

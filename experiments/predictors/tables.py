@@ -11,7 +11,7 @@ from experiments.predictors.derivations import DERIVATIONS
 from experiments.predictors.task import TableEntry, Value
 from twin.errors import TwinError
 
-EMPTY = ("", "NA", "N/A", "NaN", "nan")
+EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan")
 """Cells that hold nothing, in every table; a task's `missing` adds to them."""
 PATIENT = "patient id"
 """Name of the column that `read_tables` adds."""

@@ -10,6 +10,7 @@ Predictions of all repeats are stacked, so that b is that of one model and not o
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,10 @@ def _label_slope(outcome: np.ndarray, probabilities: np.ndarray, weights: np.nda
         return np.nan
     rows = np.tile(weights, len(probabilities))
     fit = LogisticRegression(C=np.inf, solver="newton-cholesky")
-    fit.fit(logit(probabilities).reshape(-1, 1), np.tile(outcome, len(probabilities)), rows)
+    with warnings.catch_warnings():
+        # A draw whose classes do not overlap has no slope but infinity: the fit stops early.
+        warnings.simplefilter("ignore")
+        fit.fit(logit(probabilities).reshape(-1, 1), np.tile(outcome, len(probabilities)), rows)
     return float(fit.coef_[0, 0])
 
 

@@ -52,7 +52,7 @@ def outer_folds(
         for fold, name in enumerate(names):
             if event[number != fold].sum() == 0:
                 raise TwinError(
-                    f"without {name!r} no event is left to learn from",
+                    f"without {str(name)!r} no event is left to learn from",
                     where="group",
                     expected="events in at least two groups",
                 )

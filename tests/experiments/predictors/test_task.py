@@ -1,78 +1,56 @@
-"""Task files say what is wrong with them, and every shipped one is read."""
+"""Task files: what is read, and what is refused with the place and the way out."""
+
+from pathlib import Path
 
 import pytest
-import yaml
 
 from experiments.predictors import load_task
-from tests.experiments.predictors.cohorts import LABEL, SURVIVAL
+from tests.experiments.predictors.simulated import LABEL_TASK, SURVIVAL, task_file
 from twin.errors import TwinError
 
-SHIPPED = {
-    "breast-pcr",
-    "head-neck-death",
-    "head-neck-distant",
-    "head-neck-locoregional",
-    "lesions-trend",
-    "lgg-idh",
-    "lgg-progression",
-    "nsclc-egfr",
-    "nsclc-recurrence",
-    "sts-lung-metastasis",
-}
+COHORTS = Path(__file__).resolve().parents[3] / "patients" / "cohorts"
 
 
-def written(tmp_path, content):
-    path = tmp_path / "task.yaml"
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
-    return path
-
-
-def test_every_shipped_task_is_read(repository):
-    paths = sorted((repository / "patients" / "cohorts").glob("*/*.yaml"))
-    assert {load_task(path).name for path in paths} == SHIPPED
+@pytest.mark.parametrize("path", sorted(COHORTS.glob("*/*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_task_is_valid_and_names_its_source(path):
+    task = load_task(path)
+    assert task.source and task.question.endswith("?")
+    assert task.evaluation.permutations == 200
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("changes", "message"),
     [
-        ({"colour": "red"}, "task.yaml.*colour"),
-        ({"model": {"kind": "transformer"}}, "task.yaml.*model.kind"),
+        ({"modle": {"kind": "cox"}}, 'task.yaml: modle: unknown key "modle".*Did you mean "model"'),
+        ({"model": {"kind": "svm"}}, "task.yaml: model.kind.*'logistic'.*got 'svm'"),
+        ({"model": {"kind": "logistc"}}, 'Did you mean "logistic"'),
         ({"model": {"kind": "cox"}}, "model should be logistic or gradient-boosting for a label"),
-        ({"outcome": {"event": "event"}}, "all of event, time_days and horizon_days"),
+        ({"outcome": SURVIVAL}, "model should be cox or random-survival-forest"),
+        ({"outcome": {"event": "event"}}, "outcome.*all of event, time_days and horizon_days"),
         ({"outcome": {"label": "age"}}, "should not use the outcome 'age' as an input"),
-        ({"inputs": []}, "should have inputs, images or both"),
-        ({"baseline": {"inputs": ["tea"], "model": "logistic"}}, "columns of inputs, not 'tea'"),
-        ({"inputs": [{"column": "age", "kind": "number"}] * 2}, "not 'age' twice"),
+        ({"baseline": {"inputs": ["size"], "model": "logistic"}}, "baseline.inputs.*'size'"),
         ({"inputs": [{"column": "age", "kind": "ordinal"}]}, "order with kind ordinal"),
-        ({"schema": "oncotwin-task/9"}, "task.yaml.*schema"),
-        ({"evaluation": {"outer_folds": 1}}, "outer_folds"),
+        ({"inputs": [{"column": "age", "kind": "flag"}]}, "values with kind flag"),
+        ({"inputs": LABEL_TASK["inputs"] * 2}, "every column once, not 'age' twice"),
+        ({"inputs": None}, "should have inputs, images or both"),
+        ({"question": None}, 'missing key "question".*nothing is assumed'),
+        ({"evaluation": {"outer_folds": 1}}, "evaluation.outer_folds.*greater than or equal to 2"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(tmp_path, change, message):
+def test_a_bad_entry_is_refused_with_its_place(tmp_path, changes, message):
     with pytest.raises(TwinError, match=message):
-        load_task(written(tmp_path, LABEL | change))
+        load_task(task_file(tmp_path, **changes))
 
 
-def test_a_missing_key_is_named(tmp_path):
-    for key in ("outcome", "model", "baseline", "tables", "source"):
-        with pytest.raises(TwinError, match=f"task.yaml.*{key}"):
-            load_task(written(tmp_path, {k: v for k, v in SURVIVAL.items() if k != key}))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "empty or no mapping"),
-        ("- 1", "empty or no mapping"),
+def test_a_missing_an_empty_and_a_broken_file_are_refused(tmp_path):
+    with pytest.raises(TwinError, match="none.yaml: cannot read the task file"):
+        load_task(tmp_path / "none.yaml")
+    path = tmp_path / "task.yaml"
+    for text, message in (
+        ("", "empty or no mapping.*oncotwin-task/1"),
         ("a: [", "not valid YAML"),
-        ("a: 1\na: 2", "key 'a' is given twice"),
-    ],
-)
-def test_what_is_no_task_file_is_refused(tmp_path, content, message):
-    with pytest.raises(TwinError, match=message):
-        load_task(written(tmp_path, content))
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(TwinError, match="nowhere.yaml: cannot read the task file"):
-        load_task(tmp_path / "nowhere.yaml")
+        ("name: a\nname: b\n", "key 'name' is given twice"),
+    ):
+        path.write_text(text)
+        with pytest.raises(TwinError, match=message):
+            load_task(path)
