@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.twin.radiomics.images import ball, image, mask, regions
+from tests.twin.radiomics.images import ball, blob, image, mask, regions
 from twin.errors import TwinError
+from twin.grid import Grid
+from twin.imaging.image import Image
 from twin.radiomics import FixedBinCount, FixedBinWidth, LaplacianOfGaussian, Settings, extract
+from twin.radiomics.presets import Preset
 from twin.radiomics.texture import AGGREGATIONS
 
 CUBIC = (2.0, 2.0, 2.0)
@@ -138,3 +141,43 @@ def test_bad_input_is_refused():
         FixedBinWidth(1e-3).levels(np.array([0.0, 5.0]))
     with pytest.raises(TwinError, match="bins: gray levels .*2 or more, got 1"):
         FixedBinCount(1)
+
+
+BOUNDS = {
+    "morph_volume": 0.03,
+    "morph_area_mesh": 0.03,
+    "morph_sphericity": 0.03,
+    "morph_pca_maj_axis": 0.03,
+    "stat_mean": 0.02,
+    "stat_max": 0.02,
+    "stat_p90": 0.02,
+    "ih_entropy": 0.02,
+    "cm_joint_entr_3D_comb": 0.05,
+    "cm_corr_3D_comb": 0.05,
+    "cm_contrast_3D_comb": 0.25,
+    "rlm_sre_3D_comb": 0.05,
+    "szm_sze_3D": 0.1,
+    "ngt_coarseness_3D": 0.25,
+    "ngl_lde_3D": 0.1,
+}
+"""Relative difference of features between two samplings of one tumor, as docs say."""
+
+
+@settings(max_examples=15)
+@given(
+    spacings=st.sampled_from([((2.0, 2.0, 2.0), (2.5, 2.2, 3.0)), ((4.0, 4.0, 3.3), (2.5,) * 3)]),
+    shift=st.tuples(*[st.floats(0.0, 4.0)] * 3),
+    width_mm=st.floats(16.0, 22.0),
+)
+def test_one_tumor_sampled_twice_has_equal_features_within_stated_bounds(spacings, shift, width_mm):
+    preset = Preset(3.0, Settings(bins=FixedBinCount(32)))
+    found = []
+    for spacing in spacings:
+        shape = tuple(int(n) for n in np.ceil(100.0 / np.array(spacing)))
+        grid = Grid.from_spacing(shape, spacing)
+        data, inside = blob(grid, np.array([48.0, 48.0, 48.0]) + shift, width_mm)
+        scan = Image(data, grid, "PET", "SUV"), Image(inside, grid, "MASK", "1")
+        found.append(extract(*preset.prepare(*scan), preset.settings))
+    for name, bound in BOUNDS.items():
+        one, other = (f[name] for f in found)
+        assert abs(one - other) <= bound * max(abs(one), abs(other)), (name, one, other)
