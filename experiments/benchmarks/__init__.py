@@ -45,8 +45,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "start": ("cli_help_s", "cli_help_s_ratio"),
     "demo": ("scenario_demo_ms",),
     "lesions": ("lesions_fit_s",),
-    "predictors": ("real_tasks_s",),
     "radiomics": ("radiomics_pet_s_per_case", "radiomics_pet_first_s_per_case"),
+    "predictors": ("real_tasks_s",),
 }
 """Figures by the process that measures them."""
 COLD = ("compilation", "lesions", "radiomics")

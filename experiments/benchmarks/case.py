@@ -49,7 +49,8 @@ class Case:
         lesions: series of `lesions_fit_s`.
         lesion_models: how many models it fits.
         pet_cases: scans of `radiomics_pet_s_per_case`.
-        tasks, permutations: of `real_tasks_s`.
+        tasks: prediction tasks of `real_tasks_s`.
+        permutations: shuffled outcomes of each of them; None for as many as the task says.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -65,7 +66,7 @@ class Case:
     lesion_models: int = 6
     pet_cases: int = 36
     tasks: int = 100
-    permutations: int = 200
+    permutations: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
