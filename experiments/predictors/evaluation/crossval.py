@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
 from experiments.predictors.evaluation.outcome import events
+from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.models import Search
 from twin.errors import TwinError
 
@@ -88,10 +89,11 @@ def procedure(search: Search) -> Procedure:
 
     def scores(inputs: np.ndarray, outcome: np.ndarray, folds: np.ndarray) -> np.ndarray:
         result = np.full(len(inputs), np.nan)
-        for fold in np.unique(folds[folds >= 0]):
-            test = folds == fold
-            model = _fitted(search, inputs[~test], outcome[~test])
-            result[test] = model.risk(inputs[test])
+        with one_thread():
+            for fold in np.unique(folds[folds >= 0]):
+                test = folds == fold
+                model = _fitted(search, inputs[~test], outcome[~test])
+                result[test] = model.risk(inputs[test])
         return result
 
     return scores

@@ -110,13 +110,15 @@ def as_rows(inputs: Float[np.ndarray, "n p"], outcome: np.ndarray) -> Float[np.n
 
 
 def collision(rows: Float[np.ndarray, "n q"]) -> float:
-    """Chance that two patients have equal rows, were columns independent.
+    """Chance that two patients have equal rows, were columns independent: 0 where one of them tells
+    all patients apart.
 
     Columns that say the same make it too small: then equal rows count as one patient too readily,
     which costs a claim and never grants one.
     """
+    pairs = max(len(rows) * (len(rows) - 1), 1)
     counts = [np.unique(column, return_counts=True)[1] for column in rows.T]
-    return float(np.prod([np.square(c / c.sum()).sum() for c in counts]))
+    return float(np.prod([(c * (c - 1)).sum() / pairs for c in counts]))
 
 
 def expected_pairs(rows: Float[np.ndarray, "n q"]) -> float:

@@ -16,7 +16,6 @@ from joblib import Parallel, delayed
 from experiments.cores import available_cores
 from experiments.predictors.evaluation.concordance import pairs_within_folds
 from experiments.predictors.evaluation.crossval import Procedure, outer_folds
-from experiments.predictors.evaluation.threads import one_thread
 
 BAND = (0.45, 0.55)
 """Where the mean over permutations must lie."""
@@ -69,8 +68,7 @@ def permutation_control(
     def score(number: int) -> float:
         shuffled = outcome[orders[number]]
         split = outer_folds(shuffled, groups, folds=folds, repeats=1, seed=seed + 1000 + number)
-        with one_thread():
-            scores = procedure(inputs, shuffled, split[0])
+        scores = procedure(inputs, shuffled, split[0])
         return pairs_within_folds(shuffled, scores[None], split).concordance()
 
     # Processes cost seconds to start: a few permutations are done before.
