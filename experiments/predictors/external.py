@@ -229,9 +229,10 @@ def _shifts(
         low, middle, high = model.quantiles.get(name, (-np.inf, 0.0, np.inf))
         median = float(np.median(known))
         if not low <= median <= high:
+            asked = "" if "=" in name else "; is the unit the same?"
             found.append(
                 f"{name}: median {median:.3g}, in training {middle:.3g} (90 % between {low:.3g} and"
-                f" {high:.3g}); is the unit the same?"
+                f" {high:.3g}){asked}"
             )
     if slope is not None and not SLOPES[0] <= slope.value <= SLOPES[1]:
         found.append(

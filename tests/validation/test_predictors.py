@@ -96,8 +96,9 @@ def test_breast_fitted_on_spy2_and_scored_once_on_spy1_and_duke(tmp_path):
             print("    Shift:", shift)
         held = result.comparison.conformal
         assert held is not None and held.shift == any("sets hold" in s for s in result.shifts)
-        # The reference is receptors, age and volume: our baseline. To the third digit.
-        assert round(result.comparison.baseline.value, 3) >= least - 0.005
+        # The reference has receptors, age and volume, as our baseline; the model has more.
+        assert result.comparison.baseline.value >= least
+        assert result.comparison.model.value >= least
 
 
 def test_forty_shuffled_cohorts_claim_nothing(tmp_path):

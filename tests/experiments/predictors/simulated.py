@@ -25,7 +25,7 @@ LABEL_TASK: dict[str, Any] = {
     ],
     "model": {"kind": "logistic"},
     "baseline": {"inputs": ["age"], "model": "logistic"},
-    "evaluation": {"outer_folds": 4, "outer_repeats": 2, "inner_folds": 2, "permutations": 99},
+    "evaluation": {"outer_folds": 3, "outer_repeats": 2, "inner_folds": 2, "permutations": 99},
 }
 SURVIVAL = {"event": "event", "time_days": "days", "horizon_days": 365.0}
 

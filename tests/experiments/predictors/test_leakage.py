@@ -144,9 +144,10 @@ def test_a_procedure_that_answers_at_random_cannot_be_checked(noise):
 
 def test_permutations_expose_selection_outside_the_folds_and_clear_the_honest(noise):
     inputs, y, _, _ = noise
-    plan = {"observed": 0.9, "count": 12, "folds": 5, "seed": 0}
-    leaky = permutation_control(selects_outside_the_folds, inputs, y, None, **plan)
-    clear = permutation_control(honest, inputs, y, None, **plan)
+    plan = {"observed": 0.9, "count": 40, "folds": 5, "seed": 0}
+    with one_thread():
+        leaky = permutation_control(selects_outside_the_folds, inputs, y, None, **plan)
+        clear = permutation_control(honest, inputs, y, None, **plan)
     assert leaky and clear
     assert leaky.mean > 0.65 and not leaky.in_band
     assert clear.in_band
