@@ -44,6 +44,8 @@ class Cohort:
         groups: (n,) hospital of each patient, or None.
         categories: values of each category that have a column.
         images: names of the inputs that came from images.
+        cells: (n, q) the whole table but for the names of patients, as text, columns in the order
+            of their names.
         left_out: rows that were not used, by reason.
     """
 
@@ -54,6 +56,7 @@ class Cohort:
     outcome: np.ndarray
     groups: np.ndarray | None
     categories: Mapping[str, tuple[str, ...]]
+    cells: np.ndarray
     images: tuple[str, ...] = ()
     left_out: Mapping[str, int] | None = None
 
@@ -93,6 +96,7 @@ class Cohort:
             patients=tuple(self.patients[i] for i in rows),
             inputs=self.inputs[rows],
             outcome=self.outcome[rows],
+            cells=self.cells[rows],
             groups=None if self.groups is None else self.groups[rows],
         )
 
@@ -103,6 +107,10 @@ class Cohort:
             ";".join(f"{value:.{_DIGITS}g}" for value in (*row, *np.atleast_1d(seen)))
             for row, seen in zip(self.inputs, outcome, strict=True)
         ]
+
+    def cells_as_text(self) -> list[str]:
+        """The whole row of the table of every patient."""
+        return [";".join(row) for row in self.cells]
 
     def digest(self) -> str:
         """SHA-256 of patients, inputs and outcome, whatever the order of rows."""
@@ -165,6 +173,7 @@ def load_cohort(
         outcome,
         groups,
         categories,
+        _cells(table, task),
         (),
         {reason: count for reason, count in left_out.items() if count},
     )
@@ -310,6 +319,13 @@ def _number(table: pd.DataFrame, entry: InputEntry, factor: float) -> np.ndarray
             fix="Correct it, list it under missing, or declare the column as number",
         )
     return np.log(values)
+
+
+def _cells(table: pd.DataFrame, task: Task) -> np.ndarray:
+    """The table without what names patients."""
+    names = {PATIENT, *task.tables[0].patient_columns}
+    columns = sorted(column for column in table.columns if column not in names)
+    return table[columns].map(as_text).to_numpy(str)
 
 
 def _refuse_constant(blocks: Sequence[_Block]) -> None:

@@ -130,10 +130,15 @@ def _refuse_training_patients(model: Model, data: Cohort, name: str) -> None:
             got=", ".join(both[:5]),
             fix=fix,
         )
-    if len(data) * len(model.rows) * model.collision >= CHANCE_PAIRS:
-        return
-    rows = digests(data.rows_as_text(), model.salt)
-    equal = [p for p, row in zip(data.patients, rows, strict=True) if row in model.rows]
+    pairs = len(data) * len(model.rows)
+    equal = []
+    for texts, known, chance in (
+        (data.rows_as_text(), model.rows, model.row_collision),
+        (data.cells_as_text(), model.cells, model.cell_collision),
+    ):
+        if pairs * chance < CHANCE_PAIRS and not equal:
+            found = digests(texts, model.salt)
+            equal = [p for p, digest in zip(data.patients, found, strict=True) if digest in known]
     if equal:
         raise TwinError(
             f"{len(equal)} of {len(data)} patients have the inputs and outcome of one that trained"

@@ -26,7 +26,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from experiments import atomic_files
 from experiments.json_text import from_json, to_json
 from experiments.predictors.cohort import Cohort, Reference
-from experiments.predictors.evaluation.leakage import as_rows, collision
+from experiments.predictors.evaluation.leakage import as_codes, as_rows, collision
 from experiments.predictors.evaluation.outcome import events, is_survival
 from experiments.predictors.models import Search
 from experiments.predictors.results import TrainingResult
@@ -59,8 +59,9 @@ class Model:
         reference: columns, categories and image features of the training cohort.
         prevalence: share with the outcome (of labels), for the Brier score of no model.
         quantiles: 5, 50 and 95 % of every column in training.
-        salt, names, rows, collision: salted digests of training patients and their rows, and the
-            chance that two rows are equal.
+        salt, names: salted digests of training patients.
+        rows, cells: the same of their inputs with outcomes, and of their rows in the table.
+        row_collision, cell_collision: chance that two of them are equal.
         result: result.json.
     """
 
@@ -76,7 +77,9 @@ class Model:
     salt: str
     names: frozenset[str]
     rows: frozenset[str]
-    collision: float
+    cells: frozenset[str]
+    row_collision: float
+    cell_collision: float
     result: Mapping[str, Any]
 
 
@@ -117,7 +120,9 @@ def save_model(
         "salt": salt,
         "names": digests(data.patients, salt),
         "rows": digests(data.rows_as_text(), salt),
-        "collision": collision(as_rows(data.inputs, data.outcome)),
+        "cells": digests(data.cells_as_text(), salt),
+        "row_collision": collision(as_rows(data.inputs, data.outcome)),
+        "cell_collision": collision(as_codes(data.cells)),
     }
     buffer = io.BytesIO()
     joblib.dump(kept, buffer)
@@ -172,7 +177,7 @@ def open_model(folder: Path) -> Model:
         task=load_task(folder / TASK),
         task_folder=Path(record["task_folder"]),
         result=record,
-        **{**kept, "names": frozenset(kept["names"]), "rows": frozenset(kept["rows"])},
+        **{**kept, **{name: frozenset(kept[name]) for name in ("names", "rows", "cells")}},
     )
 
 

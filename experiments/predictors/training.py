@@ -141,7 +141,9 @@ def _evaluate(
         voxel_shuffle,
     )
     one_pass = procedure(model)
-    leakage = check_leakage(one_pass, data.inputs, data.outcome, folds, patients=data.patients)
+    leakage = check_leakage(
+        one_pass, data.inputs, data.outcome, folds, patients=data.patients, cells=data.cells
+    )
     control = permutation_control(
         one_pass,
         data.inputs,

@@ -24,7 +24,7 @@ from experiments.predictors.evaluation.outcome import is_survival
 
 _EQUAL = 1e-9
 _TRIES = 3
-CHANCE_PAIRS = 0.1
+CHANCE_PAIRS = 0.01
 """Equal rows count as one patient where fewer such pairs than this are expected by chance."""
 
 
@@ -46,10 +46,20 @@ def check_leakage(
     folds: Int[np.ndarray, "r n"],
     *,
     patients: Sequence[str],
+    cells: np.ndarray | None = None,
     seed: int = 0,
 ) -> Leakage:
-    """Look for the three kinds of leak; a sentence for each that is found."""
-    leaks = [*shared_patients(patients, inputs, outcome, folds)]
+    """Look for the three kinds of leak; a sentence for each that is found.
+
+    Args:
+        procedure: what is checked.
+        inputs, outcome, folds: what it is given.
+        patients: their names.
+        cells: (n, q) whatever else is known of them, such as the whole table, as text: inputs that
+            are few and coarse do not tell patients apart.
+        seed: of what is changed.
+    """
+    leaks = [*shared_patients(patients, inputs, outcome, folds, cells=cells)]
     split = folds[0]
     numbers = np.unique(split[split >= 0])
     random = np.random.default_rng(seed)
@@ -79,6 +89,8 @@ def shared_patients(
     inputs: Float[np.ndarray, "n p"],
     outcome: np.ndarray,
     folds: Int[np.ndarray, "r n"],
+    *,
+    cells: np.ndarray | None = None,
 ) -> list[str]:
     """Patients that some repeat both tests and learns from, by name or by equal rows."""
     found = []
@@ -86,14 +98,23 @@ def shared_patients(
     if _split_apart(names, folds):
         found.append("a patient in two splits: the same name is tested and learned from")
     rows = as_rows(inputs, outcome)
-    if expected_pairs(rows) >= CHANCE_PAIRS:
-        return found
-    same = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
-    if _split_apart(same, folds):
-        found.append(
-            "a patient in two splits: equal rows under different names are tested and learned from"
-        )
+    for told in (rows,) if cells is None else (rows, np.hstack([rows, as_codes(cells)])):
+        same = np.unique(told, axis=0, return_inverse=True)[1].reshape(-1)
+        if expected_pairs(told) < CHANCE_PAIRS and _split_apart(same, folds):
+            found.append(
+                "a patient in two splits: equal rows under different names are tested and learned"
+                " from"
+            )
+            break
     return found
+
+
+def as_codes(cells: np.ndarray) -> Float[np.ndarray, "n q"]:
+    """(n, q) number of every text among those of its column."""
+    if cells.shape[1] == 0:
+        return np.zeros(cells.shape)
+    columns = [np.unique(column.astype(str), return_inverse=True)[1] for column in cells.T]
+    return np.stack(columns, axis=1).astype(float)
 
 
 def as_rows(inputs: Float[np.ndarray, "n p"], outcome: np.ndarray) -> Float[np.ndarray, "n q"]:

@@ -175,3 +175,16 @@ def test_a_claim_needs_everything():
         found = claim(**GOOD | change)
         assert not found.claimed
         assert re.search(words, found.sentence)
+
+
+def test_coarse_inputs_leave_it_to_the_rest_of_the_table_to_tell_patients_apart(noise):
+    _, y, folds, names = noise
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 2, (PATIENTS, 3)).astype(float)
+    cells = np.array([[str(random.integers(10**6)), str(i % 7)] for i in range(PATIENTS)])
+    plain = procedure(build("logistic", 3, inner_folds=2))
+    assert check_leakage(plain, coarse, y, folds, patients=names, cells=cells).clean
+    other = next(i for i in range(1, PATIENTS) if folds[0, i] != folds[0, 0] and y[i] == y[0])
+    coarse[other], cells[other] = coarse[0], cells[0]
+    leaks = check_leakage(plain, coarse, y, folds, patients=names, cells=cells).leaks
+    assert len(leaks) == 1 and "equal rows under different names" in leaks[0]
