@@ -21,6 +21,8 @@ GOALS = {
     "cli_help_s": "0.5",
     "mass_drift": "1e-6",
     "step_halving_error": "2e-3",
+    "radiomics_pet_s_per_case": "0.39",
+    "real_tasks_s": "600",
     "ratio_anisotropic": "2.5",
     "ratio_two_clones": "2.2",
     "ratio_oxygen": "4",

@@ -267,7 +267,7 @@ def test_forecast_refuses_a_single_draw(run):
 
 PARSED = {
     "unknown option": (["demo", "--plan", "3", "--speed", "9"], "Unknown option"),
-    "unknown command": (["predict"], "Unknown command"),
+    "unknown command": (["treat"], "Unknown command"),
     "missing argument": (["calibrate"], "requires an argument"),
     "missing output": (["calibrate", "x"], "--output"),
     "not a number": (["sweep", "x", "--draws", "many"], "--draws"),

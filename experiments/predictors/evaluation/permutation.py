@@ -19,7 +19,7 @@ from experiments.predictors.evaluation.crossval import Procedure, outer_folds
 
 BAND = (0.45, 0.55)
 """Where the mean over permutations must lie."""
-WORTH_PROCESSES = 50
+WORTH_PROCESSES = 100
 """From this number of permutations on, every core gets a process."""
 
 

@@ -12,10 +12,15 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments.predictors.evaluation.bootstrap import Figure
 from experiments.predictors.evaluation.claim import claim
+from experiments.predictors.evaluation.concordance import pairs_within_folds
 from experiments.predictors.evaluation.crossval import outer_folds, procedure
 from experiments.predictors.evaluation.leakage import Leakage, check_leakage
 from experiments.predictors.evaluation.outcome import labels, survival
-from experiments.predictors.evaluation.permutation import PermutationControl, permutation_control
+from experiments.predictors.evaluation.permutation import (
+    WORTH_PROCESSES,
+    PermutationControl,
+    permutation_control,
+)
 from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.models import build
 
@@ -45,6 +50,15 @@ def honest(inputs, outcome, folds):
     return scored(
         inputs, outcome, folds, make_pipeline(StandardScaler(), select, LogisticRegression())
     )
+
+
+def nearest_to_the_mean(inputs, outcome, folds):
+    result = np.full(len(inputs), np.nan)
+    for fold in np.unique(folds):
+        test = folds == fold
+        center = inputs[~test & (outcome == 1)].mean(axis=0)
+        result[test] = -np.linalg.norm(inputs[test] - center, axis=1)
+    return result
 
 
 def selects_outside_the_folds(inputs, outcome, folds):
@@ -152,6 +166,20 @@ def test_permutations_expose_selection_outside_the_folds_and_clear_the_honest(no
     assert leaky.mean > 0.65 and not leaky.in_band
     assert clear.in_band
     assert permutation_control(honest, inputs, y, None, **plan | {"count": 0}) is None
+
+
+def test_permutations_on_every_core_are_those_of_one_process(noise):
+    inputs, y, _, _ = noise
+    random = np.random.default_rng(5)
+    plan = {"observed": 0.5, "count": WORTH_PROCESSES, "folds": 3, "seed": 5}
+    found = permutation_control(nearest_to_the_mean, inputs, y, None, **plan)
+    expected = []
+    orders = [random.permutation(PATIENTS) for _ in range(WORTH_PROCESSES)]
+    for number, order in enumerate(orders):
+        split = outer_folds(y[order], None, folds=3, repeats=1, seed=1005 + number)
+        scores = nearest_to_the_mean(inputs, y[order], split[0])
+        expected.append(pairs_within_folds(y[order], scores[None], split).concordance())
+    assert found is not None and found.mean == pytest.approx(np.mean(expected))
 
 
 GOOD = {
