@@ -124,7 +124,7 @@ class ExternalEntry(_Entry):
 
 
 class EvaluationEntry(_Entry):
-    seed: int = 20261124
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 20261124
     outer_folds: Annotated[int, Field(ge=2, le=20)] = 5
     outer_repeats: Annotated[int, Field(ge=1, le=100)] = 5
     inner_folds: Annotated[int, Field(ge=2, le=10)] = 3

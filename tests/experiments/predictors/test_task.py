@@ -34,6 +34,8 @@ def test_every_shipped_task_is_valid_and_names_its_source(path):
         ({"inputs": LABEL_TASK["inputs"] * 2}, "every column once, not 'age' twice"),
         ({"inputs": None}, "should have inputs, images or both"),
         ({"question": None}, 'missing key "question".*nothing is assumed'),
+        ({"evaluation": {"seed": -1}}, "evaluation.seed.*greater than or equal to 0"),
+        ({"evaluation": {"seed": 2**33}}, "evaluation.seed.*less than"),
         ({"evaluation": {"outer_folds": 1}}, "evaluation.outer_folds.*greater than or equal to 2"),
     ],
 )
