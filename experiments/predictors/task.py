@@ -61,6 +61,8 @@ class OutcomeEntry(_Entry):
             raise ValueError("should be either label, or event, time_days and horizon_days")
         if self.label is None and any(entry is None for entry in survival):
             raise ValueError("should be label, or all of event, time_days and horizon_days")
+        if twice := _first_repeated([*self.positive, *self.negative, *self.unknown]):
+            raise ValueError(f"should list every value once, not {twice} twice")
         return self
 
     @property
@@ -87,6 +89,8 @@ class InputEntry(_Entry):
             raise ValueError("should have order with kind ordinal, and only there")
         if (self.kind == "flag") != (self.values is not None):
             raise ValueError("should have values with kind flag, and only there")
+        if twice := _first_repeated(self.order or []):
+            raise ValueError(f"should list every value of order once, not {twice} twice")
         return self
 
 
@@ -213,6 +217,16 @@ def load_task(path: str | Path) -> Task:
             problems.add(_told(detail, path.name))
         problems.raise_first()
         raise
+
+
+def _first_repeated(values: list[Value]) -> str | None:
+    """The first value that is listed twice, if one is; cells are compared by value ("1.0" is 1)."""
+    from experiments.predictors.tables import as_text  # which imports this module
+
+    texts = [as_text(value) for value in values]
+    repeated = (value for number, value in enumerate(values) if texts[number] in texts[:number])
+    found = next(repeated, None)
+    return None if found is None else repr(found)
 
 
 def _told(detail: Any, file: str) -> TwinError:

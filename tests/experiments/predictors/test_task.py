@@ -27,6 +27,18 @@ def test_every_shipped_task_is_valid_and_names_its_source(path):
         ({"model": {"kind": "cox"}}, "model should be logistic or gradient-boosting for a label"),
         ({"outcome": SURVIVAL}, "model should be cox or random-survival-forest"),
         ({"outcome": {"event": "event"}}, "outcome.*all of event, time_days and horizon_days"),
+        (
+            {"outcome": {"label": "response", "positive": [1], "negative": [0, "1.0"]}},
+            "outcome.*every value once, not '1.0' twice",
+        ),
+        (
+            {"outcome": {"label": "response", "unknown": [0]}},
+            "outcome.*every value once, not 0 twice",
+        ),
+        (
+            {"inputs": [{"column": "age", "kind": "ordinal", "order": [1, 2, 1]}]},
+            "every value of order once, not 1 twice",
+        ),
         ({"outcome": {"label": "age"}}, "should not use the outcome 'age' as an input"),
         ({"baseline": {"inputs": ["size"], "model": "logistic"}}, "baseline.inputs.*'size'"),
         ({"inputs": [{"column": "age", "kind": "ordinal"}]}, "order with kind ordinal"),
