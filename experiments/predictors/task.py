@@ -177,6 +177,15 @@ class Task(_Entry):
             unknown := [name for name in self.baseline.inputs if name not in known]
         ):
             raise ValueError(f"baseline.inputs should be columns of inputs, not {unknown[0]!r}")
+        names = [entry.name for entry in self.external]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"external should name every cohort once, not {twice[0]!r} twice")
+        measured = [entry.column for entry in self.inputs if entry.kind in ("number", "log")]
+        for entry in self.external:
+            if strange := [column for column in entry.multiply if column not in measured]:
+                raise ValueError(
+                    f"external.multiply should name number or log inputs, not {strange[0]!r}"
+                )
         fitting = SURVIVAL_MODELS if self.outcome.is_survival else LABEL_MODELS
         for what, kind in (("model", self.model.kind), ("baseline", self.baseline.model)):
             if kind not in fitting:

@@ -39,6 +39,18 @@ def test_every_shipped_task_is_valid_and_names_its_source(path):
             {"inputs": [{"column": "age", "kind": "ordinal", "order": [1, 2, 1]}]},
             "every value of order once, not 1 twice",
         ),
+        (
+            {"external": [{"name": "n", "keep": {"hospital": ["A"]}, "multiply": {"volum": 2.0}}]},
+            "external.multiply should name number or log inputs, not 'volum'",
+        ),
+        (
+            {"external": [{"name": "n", "keep": {"hospital": ["A"]}, "multiply": {"site": 2.0}}]},
+            "external.multiply should name number or log inputs, not 'site'",
+        ),
+        (
+            {"external": [{"name": "n", "keep": {"hospital": [h]}} for h in "AB"]},
+            "external should name every cohort once, not 'n' twice",
+        ),
         ({"outcome": {"label": "age"}}, "should not use the outcome 'age' as an input"),
         ({"baseline": {"inputs": ["size"], "model": "logistic"}}, "baseline.inputs.*'size'"),
         ({"inputs": [{"column": "age", "kind": "ordinal"}]}, "order with kind ordinal"),
