@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -69,7 +69,10 @@ def read_text_table(path: Path, missing: Sequence[Value] = ()) -> pd.DataFrame:
         if path.suffix == ".parquet":
             table = pd.read_parquet(path).astype("string")
         else:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+            header = pd.read_csv(path, header=None, nrows=1, **options).iloc[0]
+            _refuse_repeated(header, path)
+            table = pd.read_csv(path, **options)
     except (ValueError, OSError) as error:
         text = " ".join(str(error).split())
         raise TwinError(
@@ -80,8 +83,20 @@ def read_text_table(path: Path, missing: Sequence[Value] = ()) -> pd.DataFrame:
     table = table.astype(object).where(table.notna(), None)
     table = table.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
     table.columns = [str(name).strip() for name in table.columns]
+    _refuse_repeated(table.columns, path)
     nothing = {*EMPTY, *(as_text(value) for value in missing)}
     return table.where(~table.isin(nothing), None)
+
+
+def _refuse_repeated(header: Iterable[str], path: Path) -> None:
+    names = [str(name).strip() for name in header if str(name).strip()]
+    if repeated := [name for number, name in enumerate(names) if name in names[:number]]:
+        raise TwinError(
+            f"column {repeated[0]!r} is in the table twice",
+            where=str(path),
+            expected="one column of a name",
+            fix="Rename or remove one of them",
+        )
 
 
 def as_text(value: Value | None) -> str | None:

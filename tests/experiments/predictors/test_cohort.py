@@ -136,6 +136,15 @@ def test_missing_empty_and_unreadable_tables_are_refused(tmp_path):
             load(path)
 
 
+@pytest.mark.parametrize("second", ["age", " age "])
+def test_two_columns_of_one_name_are_refused(tmp_path, second):
+    path = task_file(tmp_path)
+    text = (tmp_path / "table.csv").read_text().replace("id,age,volume", f"id,age,{second}", 1)
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(TwinError, match="table.csv: column 'age' is in the table twice"):
+        load(path)
+
+
 def test_tables_are_joined_by_patient_and_may_not_share_columns(tmp_path):
     data = table()
     tables = [{"file": "table.csv", "patient": "id"}, {"file": "more.csv", "patient": "name"}]
