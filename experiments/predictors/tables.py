@@ -45,7 +45,7 @@ def read_tables(
         if joined is None:
             joined = table
             continue
-        table = table.drop(columns=entry.patient_columns)
+        table = table.drop(columns=[c for c in entry.patient_columns if c != PATIENT])
         if shared := [name for name in table.columns if name in joined.columns and name != PATIENT]:
             raise TwinError(
                 f"column {shared[0]!r} is in two tables",

@@ -161,6 +161,14 @@ def test_tables_are_joined_by_patient_and_may_not_share_columns(tmp_path):
         load(path, cohort=tmp_path / "table.csv")
 
 
+def test_the_column_of_patients_may_have_any_name(tmp_path):
+    data = table().rename(columns={"id": "patient id"})
+    tables = [{"file": f"{name}.csv", "patient": "patient id"} for name in ("table", "more")]
+    path = task_file(tmp_path, data.drop(columns="marker"), tables=tables)
+    data[["patient id", "marker"]].iloc[::-1].to_csv(tmp_path / "more.csv", index=False)
+    np.testing.assert_allclose(load(path).inputs[:, 2], data["marker"])
+
+
 def test_a_parquet_table_says_the_same_as_csv(tmp_path):
     path = task_file(tmp_path)
     table().to_parquet(tmp_path / "table.parquet")
