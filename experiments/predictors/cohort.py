@@ -151,7 +151,7 @@ def load_cohort(
     try:
         outcome, known = _outcome(table, task)
         left_out |= {"outcome unknown": int((~known).sum())}
-        table, outcome = table[known].reset_index(drop=True), outcome[known]
+        table, outcome = table[known], outcome[known]
         if table.empty:
             raise TwinError("no patient is left", fix="Check keep, eligible and outcome.unknown")
         groups = None if task.group is None else _groups(table, task.group)
@@ -198,7 +198,7 @@ def _kept(
                 expected="; ".join(f"{c} in {v}" for c, v in rows.items()),
             )
         left_out[f"not in {name}"] = int((~chosen).sum())
-        table = table[chosen].reset_index(drop=True)
+        table = table[chosen]
     return table, left_out
 
 

@@ -118,6 +118,13 @@ def test_a_bad_table_is_refused_with_the_place(tmp_path, data, changes, message)
         load(task_file(tmp_path, data, **changes))
 
 
+def test_a_cell_is_named_by_its_row_in_the_file_whatever_is_kept(tmp_path):
+    data = changed("age", "old", 70).assign(dataset=["x"] * 60 + ["y"] * 60)
+    data.loc[65, "response"] = None
+    with pytest.raises(TwinError, match="column 'age', row 71: not a number.*got 'old'"):
+        load(task_file(tmp_path, data, keep={"dataset": ["y"]}))
+
+
 def test_missing_empty_and_unreadable_tables_are_refused(tmp_path):
     path = task_file(tmp_path)
     with pytest.raises(TwinError, match="no such folder or table"):
