@@ -176,6 +176,12 @@ def test_the_column_of_patients_may_have_any_name(tmp_path):
     np.testing.assert_allclose(load(path).inputs[:, 2], data["marker"])
 
 
+def test_a_name_that_only_python_takes_for_a_number_stays_a_name(tmp_path):
+    assert matches(pd.Series(["1_2", "12"]), [12]).tolist() == [False, True]
+    sites = np.where(table()["site"] == "leg", "1_2", "12")
+    assert load(task_file(tmp_path, table().assign(site=sites))).columns[-1] == "site=1_2"
+
+
 def test_a_parquet_table_says_the_same_as_csv(tmp_path):
     path = task_file(tmp_path)
     table().to_parquet(tmp_path / "table.parquet")
