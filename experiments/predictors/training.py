@@ -28,6 +28,7 @@ from experiments.predictors.evaluation.conformal import (
 )
 from experiments.predictors.evaluation.crossval import (
     OutOfFold,
+    check_learnable,
     cross_validate,
     outer_folds,
     procedure,
@@ -115,6 +116,7 @@ def _evaluate(
         repeats=plan.outer_repeats,
         seed=plan.seed,
     )
+    check_learnable(data.outcome, folds, inner_folds=plan.inner_folds, where=f"task {task.name}")
     found = cross_validate(model, data.inputs, data.outcome, folds, horizon_days=horizon)
     found_base = cross_validate(baseline, base_data.inputs, data.outcome, folds)
     pairs, base_pairs = (

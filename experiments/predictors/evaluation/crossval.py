@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
-from experiments.predictors.evaluation.outcome import events
+from experiments.predictors.evaluation.outcome import events, is_survival
 from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.models import Search
 from twin.errors import TwinError
@@ -63,6 +63,31 @@ def outer_folds(
         for fold, (_, test) in enumerate(splitter.split(event, event)):
             result[repeat, test] = fold
     return result
+
+
+def check_learnable(
+    outcome: np.ndarray, folds: Int[np.ndarray, "r n"], *, inner_folds: int, where: str
+) -> None:
+    """Refuse folds that leave the inner folds nothing to choose by.
+
+    Raises:
+        TwinError: without some fold fewer than two events (or, of labels, patients without) are
+            left, or fewer patients of either kind than inner folds.
+    """
+    event = events(outcome)
+    for split in folds:
+        for fold in np.unique(split):
+            left = event[split != fold]
+            counts = int(left.sum()), int((~left).sum())
+            fewest = counts[0] if is_survival(outcome) else min(counts)
+            if fewest < 2 or max(counts) < inner_folds:
+                raise TwinError(
+                    "too few patients to learn from once a fold is left out",
+                    where=where,
+                    expected="2 with and 2 without the outcome, and as many of one as inner folds",
+                    got=f"{counts[0]} with, {counts[1]} without",
+                    fix="Use more folds, larger groups, or more patients",
+                )
 
 
 def cross_validate(
