@@ -24,7 +24,7 @@ from experiments.predictors.evaluation.concordance import pairs_of_one_model
 from experiments.predictors.evaluation.conformal import Coverage, coverage, label_at, sets
 from experiments.predictors.evaluation.decision import decision_curve
 from experiments.predictors.evaluation.leakage import CHANCE_PAIRS, Leakage
-from experiments.predictors.evaluation.outcome import check_outcome, events
+from experiments.predictors.evaluation.outcome import check_horizon, check_outcome, events
 from experiments.predictors.evaluation.permutation import PermutationControl
 from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.model_folder import EXTERNAL, Model, digests, read_log
@@ -65,6 +65,7 @@ def evaluate_external(
         data = _load(model, cohort, declared)
         _refuse_training_patients(model, data, name)
         check_outcome(data.outcome, folds=1, where=name)
+        check_horizon(data.outcome, model.task.outcome.horizon_days, where=name)
         _refuse_second_time(model, data, name, again)
         shuffled = None
         if model.task.images is not None:

@@ -35,7 +35,7 @@ from experiments.predictors.evaluation.crossval import (
 )
 from experiments.predictors.evaluation.decision import decision_curve
 from experiments.predictors.evaluation.leakage import check_leakage
-from experiments.predictors.evaluation.outcome import check_outcome, events
+from experiments.predictors.evaluation.outcome import check_horizon, check_outcome, events
 from experiments.predictors.evaluation.permutation import permutation_control
 from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.models import Search, build
@@ -108,6 +108,7 @@ def _evaluate(
     base_data = data.select(task.baseline.inputs)
     needed = plan.inner_folds if data.groups is not None else plan.outer_folds
     check_outcome(data.outcome, folds=needed, where=f"task {task.name}")
+    check_horizon(data.outcome, horizon, where=f"task {task.name}")
     model, baseline = searches(task, data)
     folds = outer_folds(
         data.outcome,

@@ -44,6 +44,25 @@ def comparable(outcome: np.ndarray) -> Bool[np.ndarray, "n n"]:
     return event[:, None] & (later | censored_then)
 
 
+def check_horizon(outcome: np.ndarray, horizon_days: float | None, *, where: str) -> None:
+    """Refuse survival whose follow-up says nothing of the horizon; labels have none.
+
+    Raises:
+        TwinError: the horizon lies before the first or not before the last time.
+    """
+    if horizon_days is None:
+        return
+    first, last = float(outcome["time"].min()), float(outcome["time"].max())
+    if not first <= horizon_days < last:
+        raise TwinError(
+            "the horizon is outside the follow-up",
+            where=where,
+            expected=f"outcome.horizon_days from {first:g} to less than {last:g}",
+            got=f"{horizon_days:g} days",
+            fix="Choose another horizon, or patients who were followed for longer",
+        )
+
+
 def check_outcome(outcome: np.ndarray, *, folds: int, where: str) -> None:
     """Refuse an outcome that cannot be evaluated.
 
