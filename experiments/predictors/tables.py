@@ -69,10 +69,7 @@ def read_text_table(path: Path, missing: Sequence[Value] = ()) -> pd.DataFrame:
         if path.suffix == ".parquet":
             table = pd.read_parquet(path).astype("string")
         else:
-            options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
-            header = pd.read_csv(path, header=None, nrows=1, **options).iloc[0]
-            _refuse_repeated(header, path)
-            table = pd.read_csv(path, **options)
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:
         text = " ".join(str(error).split())
         raise TwinError(
