@@ -59,6 +59,27 @@ def test_the_first_scan_of_each_patient_is_a_row_of_the_table_for_predictors(fol
     np.testing.assert_allclose(table["stat_max"], again["stat_max"])
 
 
+def test_the_first_visit_of_the_demo_patient_is_a_row(tmp_path):
+    """A patient.yaml with several visits; the demo itself is only read."""
+    first = min((s for s in find_scans(DEMO) if s.modality == "PET"), key=lambda scan: scan.day)
+    table = feature_table(DEMO, modality="PET")
+    assert table.index.tolist() == [first.patient]
+    image, mask = first.load()
+    inside = image.data[mask.data > 0]
+    assert 0.5 < table["stat_max"].item() / inside.max() < 1.5
+    with pytest.raises(TwinError, match="no PET with a mask for nobody"):
+        feature_table(DEMO, modality="PET", patients=["nobody"])
+
+
+def test_a_table_of_either_kind_gives_back_what_was_written(tmp_path):
+    table = pd.DataFrame({"patient": ["01", "b,c"], "stat_max": [1.0 / 3.0, np.nan]})
+    for name, read in (("t.csv", pd.read_csv), ("t.parquet", pd.read_parquet)):
+        write_table(table, tmp_path / "new" / name)
+        found = read(tmp_path / "new" / name)
+        assert found["patient"].tolist() == ["01", "b,c"]
+        np.testing.assert_array_equal(found["stat_max"], table["stat_max"])
+
+
 def test_shuffled_voxels_keep_their_histogram_and_lose_their_places(folder):
     plain, shuffled = (feature_table(folder, modality="PET", shuffle_seed=s) for s in (None, 1))
     kept = [c for c in plain if c.startswith(("stat_", "ih_", "morph_v", "pet_mtv"))]

@@ -1,8 +1,10 @@
 """`oncotwin predict` as a user types it, on a simulated and on a real cohort."""
 
 import json
+import shutil
 
 import pytest
+import yaml
 
 from tests.experiments.commands import oncotwin
 from tests.experiments.predictors.simulated import table, task_file
@@ -61,6 +63,47 @@ def test_errors_are_one_line_with_code_2(tmp_path):
     assert answer.err.startswith("error: table.csv: ")
     assert "column 'age' is missing" in answer.err
     assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["locoregional", "distant", "death"])
+def test_head_and_neck_without_its_table_asks_for_the_cohort(repository, tmp_path, name):
+    task = repository / "patients" / "cohorts" / "head_neck" / f"{name}.yaml"
+    answer = oncotwin("predict", "train", task, "--out", tmp_path / "model")
+    assert answer.code == 2
+    assert "clinical_outcomes.csv: no such table" in answer.err
+    assert "given with --cohort FOLDER" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "patients"), [("nsclc/egfr", 172), ("nsclc/recurrence", 210), ("lgg/idh", 145)]
+)
+def test_shipped_cohorts_train_with_five_permutations(repository, tmp_path, name, patients):
+    source = repository / "patients" / "cohorts" / f"{name}.yaml"
+    content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    for entry in content["tables"]:
+        shutil.copy(source.parent / entry["file"], tmp_path)
+    content["evaluation"] = {"outer_folds": 3, "outer_repeats": 1, "inner_folds": 2}
+    task = tmp_path / "task.yaml"
+    task.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    model = tmp_path / "model"
+    answer = oncotwin("predict", "train", task, "--out", model, "--permutations", 5)
+    assert answer.code == 0, answer.err
+    result = json.loads((model / "result.json").read_text())
+    # Five shuffles cannot reach p = 0.01, whatever the model scores.
+    assert result["permutation"]["count"] == 5 and not result["claim"]["claimed"]
+    assert result["leakage"]["leaks"] == []
+    figure = result["comparison"]["model"]
+    card = (model / "card.md").read_text(encoding="utf-8")
+    for words in (
+        "Research use, not for clinical decisions.",
+        f"- Patients: {patients}, with the outcome: {result['comparison']['events']}",
+        f"of the model: {figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})",
+        "Permutation control: 5 shuffled outcomes",
+        "Leakage check: no patient in two splits",
+        content["source"],
+    ):
+        assert words in card, words
 
 
 @pytest.mark.slow

@@ -259,7 +259,7 @@ def test_labels_that_were_shuffled_never_claim(tmp_path):
     """Shuffles of a cohort with a strong marker, the whole command each time; the task does not
     know. Permutations stop at 99, the fewest that could allow a claim. tests/validation has more.
     """
-    plan = {"outer_folds": 3, "outer_repeats": 1, "inner_folds": 2, "permutations": 99}
+    plan = {"outer_folds": 2, "outer_repeats": 1, "inner_folds": 2, "permutations": 99}
     inputs = [{"column": name, "kind": "number"} for name in ("age", "marker", "volume")]
     for seed in range(3):
         data = table(60, effect=4.0)
