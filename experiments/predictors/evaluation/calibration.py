@@ -118,8 +118,10 @@ def _survival_slope(outcome: np.ndarray, probabilities: np.ndarray, weights: np.
         hazard = np.log(-np.log1p(-row))[rows]
         if np.ptp(hazard) < _NEAREST:
             return np.nan
+        # In units of their spread: hazards that hardly differ would else not converge.
+        spread = hazard.std()
         fit = CoxnetSurvivalAnalysis(alphas=[_NEAREST], l1_ratio=_NEAREST)
-        found.append(fit.fit(hazard[:, None], outcome[rows]).coef_[0, 0])
+        found.append(fit.fit(hazard[:, None] / spread, outcome[rows]).coef_[0, 0] / spread)
     return float(np.mean(found))
 
 
