@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
 from experiments.predictors import load_task
 from experiments.predictors.card import figure_lines, leakage_line, permutation_line, voxel_line
@@ -21,12 +23,13 @@ from experiments.predictors.results import TrainingResult
 from experiments.predictors.training import train
 from experiments.predictors.workflow import train_task
 from tests.experiments.commands import oncotwin
-from tests.experiments.predictors.simulated import table, task_file
+from tests.experiments.predictors.simulated import SURVIVAL, table, task_file
 
 ROOT = Path(__file__).resolve().parents[2]
 COHORTS = ROOT / "patients" / "cohorts"
 HEAD_NECK = ROOT / os.environ.get("DATA", "../shared/data") / "head_neck"
 SHIPPED = sorted(p for p in COHORTS.glob("*/*.yaml") if p.parent.name != "head_neck")
+COX = {"model": {"kind": "cox"}, "baseline": {"inputs": ["age"], "model": "cox"}}
 needs_head_neck = pytest.mark.skipif(
     not (HEAD_NECK / "clinical_outcomes.csv").is_file(), reason="DATA lacks head_neck"
 )
@@ -65,22 +68,66 @@ def test_controls_are_clean_and_a_claim_is_one_of_the_paired_bootstrap(path):
 
 
 def test_sarcoma_has_its_voxel_shuffle_and_the_known_baseline():
-    comparison = trained(COHORTS / "sts" / "lung-metastasis.yaml").comparison
+    """Shuffled voxels score lower, by less than the interval: texture is not shown to add anything
+    on 36 patients, and no claim may rest on it."""
+    result = trained(COHORTS / "sts" / "lung-metastasis.yaml")
+    comparison = result.comparison
     assert comparison.voxel_shuffle is not None
+    shuffled, lost = comparison.voxel_shuffle.shuffled, comparison.voxel_shuffle.lost
+    print(f"\n    sts: model {comparison.model}, shuffled voxels {shuffled}, lost {lost}")
+    assert lost.value == pytest.approx(comparison.model.value - shuffled.value)
+    assert lost.value > 0 and lost.low < lost.value < lost.high
+    assert result.permutation is not None and result.permutation.count == 200
+    assert 0.45 <= result.permutation.mean <= 0.55
+    assert comparison.model.low > 0.5
     # The honest baseline of others, 0.78, lies in the interval of ours.
     assert comparison.baseline.low < 0.78 < comparison.baseline.high
 
 
-@needs_head_neck
-@pytest.mark.parametrize("name", ["locoregional", "distant", "death"])
-def test_head_and_neck_leaving_one_hospital_out(name):
+def one_hospital_out(name: str, goal: float) -> TrainingResult:
     result = trained(COHORTS / "head_neck" / f"{name}.yaml", HEAD_NECK)
+    found = result.comparison.model
+    said = "reached" if found.value >= goal else "MISSED"
+    print(f"\n    head_neck {name}: C-index {found}, goal {goal} {said}")
     assert result.leakage.clean and result.permutation and result.permutation.in_band
     assert set(result.by_group) == {"CHUS", "HGJ", "HMR"}
-    # What clinical Cox models reach on this cohort is in the interval.
-    reached = {"locoregional": 0.69, "distant": 0.66, "death": 0.70}[name]
-    found = result.comparison.model
-    assert found.low < reached < found.high and found.low > 0.5
+    assert found.low > 0.5
+    return result
+
+
+@needs_head_neck
+@pytest.mark.parametrize(("name", "goal"), [("distant", 0.66), ("death", 0.70)])
+def test_head_and_neck_leaving_one_hospital_out(name, goal):
+    assert one_hospital_out(name, goal).comparison.model.value >= goal
+
+
+@needs_head_neck
+def test_locoregional_beats_its_baseline_and_its_goal_is_within_the_interval():
+    """Not the goal itself, 0.69: the C-index that is printed was below it when this was written."""
+    found = one_hospital_out("locoregional", 0.69).comparison
+    assert found.model.high > 0.69 and found.difference.low > 0
+
+
+@needs_head_neck
+def test_a_model_of_two_hospitals_scores_the_file_of_a_third(tmp_path):
+    source = COHORTS / "head_neck" / "distant.yaml"
+    task = yaml.safe_load(source.read_text())
+    data = pd.read_csv(HEAD_NECK / "clinical_outcomes.csv")
+    for name, rows in (("home", data.centre != "HMR"), ("away", data.centre == "HMR")):
+        (tmp_path / name).mkdir()
+        data[rows].to_csv(tmp_path / name / "clinical_outcomes.csv", index=False)
+    path = tmp_path / "task.yaml"
+    path.write_text(yaml.safe_dump(task, sort_keys=False))
+    words = ("--cohort", tmp_path / "home", "--permutations", 0)
+    answer = oncotwin("predict", "train", path, "--out", tmp_path / "model", *words)
+    assert answer.code == 0, answer.err
+    scored = oncotwin("predict", "evaluate", tmp_path / "model", "--cohort", tmp_path / "away")
+    assert scored.code == 0, scored.err
+    print(scored.out)
+    (line,) = (tmp_path / "model" / "external.jsonl").read_text().splitlines()
+    assert json.loads(line)["comparison"]["patients"] == int((data.centre == "HMR").sum())
+    again = oncotwin("predict", "evaluate", tmp_path / "model", "--cohort", tmp_path / "away")
+    assert again.code == 2 and "patients were scored on" in again.err
 
 
 def test_breast_fitted_on_spy2_and_scored_once_on_spy1_and_duke(tmp_path):
@@ -94,22 +141,41 @@ def test_breast_fitted_on_spy2_and_scored_once_on_spy1_and_duke(tmp_path):
             print("   ", line)
         for shift in result.shifts:
             print("    Shift:", shift)
-        held = result.comparison.conformal
+        slope, held = result.comparison.calibration.slope, result.comparison.conformal
+        assert slope is not None
+        # A slope that misses its goal, or coverage that misses 90 %, is said.
+        assert (not 0.8 <= slope.value <= 1.2) == any("slope" in s for s in result.shifts)
+        gain = result.comparison.difference.low > 0
+        assert gain or result.claim.sentence.startswith("No gain over the baseline")
         assert held is not None and held.shift == any("sets hold" in s for s in result.shifts)
         # The reference has receptors, age and volume, as our baseline; the model has more.
         assert result.comparison.baseline.value >= least
         assert result.comparison.model.value >= least
 
 
-def test_forty_shuffled_cohorts_claim_nothing(tmp_path):
+def test_all_tasks_together_take_ten_minutes_at_most():
+    seconds = {path.stem: trained(path).seconds for path in SHIPPED}
+    if HEAD_NECK.is_dir():
+        for path in sorted((COHORTS / "head_neck").glob("*.yaml")):
+            seconds[path.stem] = trained(path, HEAD_NECK).seconds
+    each = ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
+    print(f"\n    all tasks: {sum(seconds.values()):.0f} s ({each})")
+    assert sum(seconds.values()) <= 600
+
+
+@pytest.mark.parametrize("survives", [False, True], ids=["label", "survival"])
+def test_twenty_shuffled_cohorts_claim_nothing(tmp_path, survives):
     claimed = 0
-    for seed in range(40):
+    changes = {"outcome": SURVIVAL, **COX} if survives else {}
+    columns = ["event", "days"] if survives else ["response"]
+    for seed in range(20):
         data = table(60, effect=4.0)
-        shuffled = np.random.default_rng(100 + seed).permutation(data["response"])
+        order = np.random.default_rng(100 + seed).permutation(60)
+        data[columns] = data[columns].to_numpy()[order]
         plan = {"outer_folds": 3, "outer_repeats": 1, "inner_folds": 2, "permutations": 99}
         inputs = [{"column": name, "kind": "number"} for name in ("age", "marker", "volume")]
         folder = tmp_path / str(seed)
-        task = task_file(folder, data.assign(response=shuffled), inputs=inputs, evaluation=plan)
+        task = task_file(folder, data, inputs=inputs, evaluation=plan, **changes)
         assert oncotwin("predict", "train", task, "--out", folder / "model").code == 0
         result = json.loads((folder / "model" / "result.json").read_text())
         claimed += result["claim"]["claimed"]
