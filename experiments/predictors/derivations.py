@@ -141,7 +141,7 @@ def numbers(table: pd.DataFrame, column: str) -> np.ndarray:
     if bad.any():
         raise TwinError(
             "not a number",
-            where=f"column {column!r}, row {int(bad.idxmax()) + 1}",
+            where=f"column {column!r}, row {table.index.to_numpy(int)[bad.to_numpy()][0] + 1}",
             expected="a finite number or an empty cell",
             got=repr(text[bad].iloc[0]),
             fix="Correct it, list it under missing, or declare the column as category",

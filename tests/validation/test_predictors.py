@@ -163,12 +163,12 @@ def test_all_tasks_together_take_ten_minutes_at_most():
     assert sum(seconds.values()) <= 600
 
 
-@pytest.mark.parametrize("survives", [False, True], ids=["label", "survival"])
-def test_twenty_shuffled_cohorts_claim_nothing(tmp_path, survives):
+@pytest.mark.parametrize(("survives", "cohorts"), [(False, 20), (True, 10)])
+def test_shuffled_cohorts_claim_nothing(tmp_path, survives, cohorts):
     claimed = 0
     changes = {"outcome": SURVIVAL, **COX} if survives else {}
     columns = ["event", "days"] if survives else ["response"]
-    for seed in range(20):
+    for seed in range(cohorts):
         data = table(60, effect=4.0)
         order = np.random.default_rng(100 + seed).permutation(60)
         data[columns] = data[columns].to_numpy()[order]
