@@ -224,14 +224,10 @@ def extract_scans(
     """
 
     def extract(scan: Scan) -> dict[str, float]:
-        place = f"{scan.patient} {scan.modality}"
         try:
             return extract_scan(scan, shuffle_seed)
         except TwinError as error:
-            where = f"{place}: {error.where}" if error.where else place
-            raise TwinError(
-                error.what, where=where, expected=error.expected, got=error.got, fix=error.fix
-            ) from None
+            raise error.at(f"{scan.patient} {scan.modality}") from None
 
     with ThreadPoolExecutor(available_cores()) as pool:
         for number, found in enumerate(pool.map(extract, scans)):

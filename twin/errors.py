@@ -39,6 +39,11 @@ class TwinError(ValueError):
     def __reduce__(self):
         return (_rebuild, (self.what, self.where, self.expected, self.got, self.fix))
 
+    def at(self, where: str) -> TwinError:
+        """The same error, told to be at `where`; the place it names itself comes after."""
+        place = f"{where}: {self.where}" if where and self.where else where or self.where
+        return _rebuild(self.what, place, self.expected, self.got, self.fix)
+
     @property
     def detail(self) -> str:
         """The message without the place it was found in."""
@@ -65,8 +70,7 @@ class Problems:
         try:
             yield
         except TwinError as error:
-            place = f"{where}: {error.where}" if where and error.where else where or error.where
-            self.add(_rebuild(error.what, place, error.expected, error.got, error.fix))
+            self.add(error.at(where))
 
     def raise_first(self) -> None:
         """Raise what was found: the first error, and how many more there are."""

@@ -13,8 +13,9 @@ from jaxtyping import Float
 
 from experiments.predictors.derivations import numbers
 from experiments.predictors.evaluation.outcome import labels, survival
-from experiments.predictors.tables import PATIENT, as_text, matches, read_tables
+from experiments.predictors.tables import PATIENT, matches, read_tables
 from experiments.predictors.task import InputEntry, RowFilter, Task
+from experiments.predictors.values import as_text
 from twin.errors import TwinError
 
 NOTHING = "nothing known"
@@ -159,10 +160,7 @@ def load_cohort(
         if like is None:
             _refuse_constant(blocks)
     except TwinError as error:
-        place = f"{where}: {error.where}" if error.where else where
-        raise TwinError(
-            error.what, where=place, expected=error.expected, got=error.got, fix=error.fix
-        ) from None
+        raise error.at(where) from None
     found = Cohort(
         tuple(table[PATIENT]),
         np.concatenate([block.values for block in blocks], axis=1)

@@ -12,23 +12,19 @@ import numpy as np
 from experiments import atomic_files
 from experiments.json_text import to_json
 from experiments.predictors.cohort import Cohort, load_cohort
+from experiments.predictors.comparison import compare
 from experiments.predictors.evaluation.bootstrap import (
     Figure,
-    concordance_interval,
-    difference_interval,
-    weights,
 )
-from experiments.predictors.evaluation.calibration import calibration
 from experiments.predictors.evaluation.claim import Claim, claim
 from experiments.predictors.evaluation.concordance import pairs_of_one_model
 from experiments.predictors.evaluation.conformal import Coverage, coverage, label_at, sets
-from experiments.predictors.evaluation.decision import decision_curve
 from experiments.predictors.evaluation.leakage import CHANCE_PAIRS, Leakage
-from experiments.predictors.evaluation.outcome import check_horizon, check_outcome, events
+from experiments.predictors.evaluation.outcome import check_horizon, check_outcome
 from experiments.predictors.evaluation.permutation import PermutationControl
 from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.model_folder import EXTERNAL, Model, digests, read_log
-from experiments.predictors.results import Comparison, ExternalResult, VoxelShuffle
+from experiments.predictors.results import ExternalResult
 from experiments.predictors.task import ExternalEntry
 from experiments.predictors.training import baseline_name
 from twin.errors import TwinError
@@ -170,29 +166,21 @@ def _refuse_second_time(model: Model, data: Cohort, name: str, again: str | None
 
 
 def _score(model: Model, data: Cohort, shuffled: Cohort | None, name: str) -> ExternalResult:
-    horizon, plan = model.task.outcome.horizon_days, model.task.evaluation
-    base_data = data.select(model.task.baseline.inputs)
-    pairs = pairs_of_one_model(data.outcome, model.model.risk(data.inputs))
-    base_pairs = pairs_of_one_model(data.outcome, model.baseline.risk(base_data.inputs))
-    drawn = weights(len(data), draws=plan.bootstraps, seed=plan.seed)
-    chance = model.model.probability(data.inputs, horizon)
-    voxel_shuffle = None
+    task, outcome = model.task, data.outcome
+    base_inputs = data.select(task.baseline.inputs).inputs
+    chance = model.model.probability(data.inputs, task.outcome.horizon_days)
+    held = _coverage(model, data, chance)
+    again = None
     if shuffled is not None:
-        again = pairs_of_one_model(data.outcome, model.model.risk(shuffled.inputs))
-        voxel_shuffle = VoxelShuffle(
-            concordance_interval(again, drawn), difference_interval(pairs, again, drawn)
-        )
-    coverage_ = _coverage(model, data, chance)
-    comparison = Comparison(
-        len(data),
-        int(events(data.outcome).sum()),
-        concordance_interval(pairs, drawn),
-        concordance_interval(base_pairs, drawn),
-        difference_interval(pairs, base_pairs, drawn),
-        calibration(data.outcome, chance[None], drawn, horizon_days=horizon),
-        decision_curve(data.outcome, chance[None], horizon_days=horizon),
-        coverage_,
-        voxel_shuffle,
+        again = pairs_of_one_model(outcome, model.model.risk(shuffled.inputs))
+    comparison = compare(
+        task,
+        outcome,
+        model=pairs_of_one_model(outcome, model.model.risk(data.inputs)),
+        baseline=pairs_of_one_model(outcome, model.baseline.risk(base_inputs)),
+        shuffled=again,
+        probabilities=chance[None],
+        conformal=held,
     )
     return ExternalResult(
         name,
@@ -200,7 +188,7 @@ def _score(model: Model, data: Cohort, shuffled: Cohort | None, name: str) -> Ex
         comparison,
         _claim(model, comparison.model, comparison.difference),
         data.left_out or {},
-        tuple(_shifts(model, data, coverage_, comparison.calibration.slope)),
+        tuple(_shifts(model, data, held, comparison.calibration.slope)),
     )
 
 

@@ -27,7 +27,7 @@ from experiments import atomic_files
 from experiments.json_text import from_json, to_json
 from experiments.predictors.cohort import Cohort, Reference
 from experiments.predictors.evaluation.leakage import as_codes, as_rows, collision
-from experiments.predictors.evaluation.outcome import events, is_survival
+from experiments.predictors.evaluation.outcome import is_survival
 from experiments.predictors.models import Search
 from experiments.predictors.results import TrainingResult
 from experiments.predictors.task import Task, load_task
@@ -57,7 +57,6 @@ class Model:
         model, baseline: fitted.
         conformal: thresholds of its sets.
         reference: columns, categories and image features of the training cohort.
-        prevalence: share with the outcome (of labels), for the Brier score of no model.
         quantiles: 5, 50 and 95 % of every column in training.
         salt, names: salted digests of training patients.
         rows, cells: the same of their inputs with outcomes, and of their rows in the table.
@@ -72,7 +71,6 @@ class Model:
     baseline: Search
     conformal: tuple[float, float]
     reference: Reference
-    prevalence: float
     quantiles: Mapping[str, tuple[float, ...]]
     salt: str
     names: frozenset[str]
@@ -115,7 +113,6 @@ def save_model(
         "baseline": trained.baseline,
         "conformal": trained.conformal,
         "reference": data.reference(),
-        "prevalence": float(events(data.outcome).mean()),
         "quantiles": _quantiles(data),
         "salt": salt,
         "names": digests(data.patients, salt),

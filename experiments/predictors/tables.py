@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.predictors.derivations import DERIVATIONS
-from experiments.predictors.task import TableEntry, Value
+from experiments.predictors.task import TableEntry
+from experiments.predictors.values import Value, as_text
 from twin.errors import TwinError
 
 EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan")
@@ -96,18 +97,6 @@ def _refuse_repeated(header: Iterable[str], path: Path) -> None:
         )
 
 
-def as_text(value: Value | None) -> str | None:
-    """A value as it is compared: numbers by value ("1.0" is 1), everything else as text."""
-    if value is None or value != value:
-        return None
-    if isinstance(value, str) and "_" in value:  # which Python allows in a number: 1_000
-        return value.strip()
-    try:
-        return f"{float(value):.12g}"
-    except ValueError:
-        return str(value).strip()
-
-
 def matches(column: pd.Series, values: Sequence[Value]) -> pd.Series:
     """Which cells hold one of the values."""
     return column.map(as_text).isin({as_text(value) for value in values})
@@ -135,10 +124,7 @@ def _table(path: Path, entry: TableEntry, missing: Sequence[Value]) -> pd.DataFr
         try:
             table = DERIVATIONS[entry.derive](table)
         except TwinError as error:
-            where = f"{path.name}: {error.where}" if error.where else path.name
-            raise TwinError(
-                error.what, where=where, expected=error.expected, got=error.got, fix=error.fix
-            ) from None
+            raise error.at(path.name) from None
     columns = entry.patient_columns
     for name in columns:
         if name not in table.columns:

@@ -12,7 +12,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from experiments.predictors.derivations import DERIVATIONS
+from experiments.predictors.values import Value, as_text
 from twin.errors import Problems, TwinError
+from twin.patient_folder.text import NoDuplicates
 from twin.patient_folder.wording import translated
 
 SCHEMA = "oncotwin-task/1"
@@ -23,7 +25,6 @@ ModelKind = Literal["logistic", "gradient-boosting", "cox", "random-survival-for
 Derivation = Literal["breast-extent", "lesion-trend", "nsclc-recurrence"]
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f/]+$")]
 Text = Annotated[str, Field(min_length=1)]
-Value = str | int | float
 RowFilter = dict[str, Annotated[list[Value], Field(min_length=1)]]
 
 
@@ -203,7 +204,7 @@ def load_task(path: str | Path) -> Task:
     """
     path = Path(path)
     try:
-        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoDuplicates)
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=NoDuplicates)
     except OSError as error:
         raise TwinError(
             "cannot read the task file", where=str(path), got=error.strerror or str(error)
@@ -230,8 +231,6 @@ def load_task(path: str | Path) -> Task:
 
 def _first_repeated(values: list[Value]) -> str | None:
     """The first value that is listed twice, if one is; cells are compared by value ("1.0" is 1)."""
-    from experiments.predictors.tables import as_text  # which imports this module
-
     texts = [as_text(value) for value in values]
     repeated = (value for number, value in enumerate(values) if texts[number] in texts[:number])
     found = next(repeated, None)
@@ -248,19 +247,6 @@ def _told(detail: Any, file: str) -> TwinError:
             f"entries do not fit: {what}", where=where, fix="See docs/reference/tasks.md"
         )
     return translated(detail, Task, file)
-
-
-class _NoDuplicates(yaml.SafeLoader):
-    """Refuses a key given twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [key for number, key in enumerate(keys) if key in keys[:number]]
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {twice[0]!r} is given twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
 
 
 assert set(DERIVATIONS) == set(Derivation.__args__)  # type: ignore[attr-defined]

@@ -12,12 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments.predictors.cohort import Cohort, load_cohort
-from experiments.predictors.evaluation.bootstrap import (
-    concordance_interval,
-    difference_interval,
-    weights,
-)
-from experiments.predictors.evaluation.calibration import calibration
+from experiments.predictors.comparison import compare
 from experiments.predictors.evaluation.claim import claim
 from experiments.predictors.evaluation.concordance import Pairs, pairs_within_folds
 from experiments.predictors.evaluation.conformal import (
@@ -33,13 +28,12 @@ from experiments.predictors.evaluation.crossval import (
     outer_folds,
     procedure,
 )
-from experiments.predictors.evaluation.decision import decision_curve
 from experiments.predictors.evaluation.leakage import check_leakage
 from experiments.predictors.evaluation.outcome import check_horizon, check_outcome, events
 from experiments.predictors.evaluation.permutation import permutation_control
 from experiments.predictors.evaluation.threads import one_thread
 from experiments.predictors.models import Search, build
-from experiments.predictors.results import Comparison, Group, TrainingResult, VoxelShuffle
+from experiments.predictors.results import Group, TrainingResult
 from experiments.predictors.task import Task
 
 Progress = Callable[[int, int], None]
@@ -123,25 +117,19 @@ def _evaluate(
     pairs, base_pairs = (
         pairs_within_folds(data.outcome, f.scores, folds) for f in (found, found_base)
     )
-    drawn = weights(len(data), draws=plan.bootstraps, seed=plan.seed)
-    voxel_shuffle = None
+    again = None
     if shuffled is not None:
-        again = cross_validate(model, shuffled.inputs, data.outcome, folds)
-        again_pairs = pairs_within_folds(data.outcome, again.scores, folds)
-        voxel_shuffle = VoxelShuffle(
-            concordance_interval(again_pairs, drawn), difference_interval(pairs, again_pairs, drawn)
-        )
+        scores = cross_validate(model, shuffled.inputs, data.outcome, folds).scores
+        again = pairs_within_folds(data.outcome, scores, folds)
     coverage, limits = _conformal(data.outcome, found, horizon)
-    comparison = Comparison(
-        len(data),
-        int(events(data.outcome).sum()),
-        concordance_interval(pairs, drawn),
-        concordance_interval(base_pairs, drawn),
-        difference_interval(pairs, base_pairs, drawn),
-        calibration(data.outcome, found.probabilities, drawn, horizon_days=horizon),
-        decision_curve(data.outcome, found.probabilities, horizon_days=horizon),
-        coverage,
-        voxel_shuffle,
+    comparison = compare(
+        task,
+        data.outcome,
+        model=pairs,
+        baseline=base_pairs,
+        shuffled=again,
+        probabilities=found.probabilities,
+        conformal=coverage,
     )
     one_pass = procedure(model)
     leakage = check_leakage(

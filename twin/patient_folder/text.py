@@ -55,8 +55,8 @@ def read_text(folder: Path) -> tuple[dict[str, Any], str]:
     return content, hashlib.sha256(raw).hexdigest()
 
 
-class StrictLoader(yaml.SafeLoader):
-    """YAML with text for dates, only true and false as booleans, and no key given twice."""
+class NoDuplicates(yaml.SafeLoader):
+    """Refuses a key given twice, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -64,10 +64,14 @@ class StrictLoader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"duplicate key {key.value!r}", key.start_mark
+                        None, None, f"duplicate key {key.value!r} is given twice", key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+class StrictLoader(NoDuplicates):
+    """YAML with text for dates, only true and false as booleans, and no key given twice."""
 
 
 _FLOAT = re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf)$|^\.(nan|NaN)$")

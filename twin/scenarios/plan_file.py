@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from twin.errors import TwinError
 from twin.patient import Patient
+from twin.patient_folder.text import NoDuplicates
 from twin.scenarios.courses import HOURS_BETWEEN_FRACTIONS, MAX_FRACTIONS_PER_DAY, dated_fractions
 from twin.scenarios.plan_set import Plan, PlanSet, unique_names
 from twin.scenarios.plans import (
@@ -160,28 +161,12 @@ def load_plans(path: str | Path, patient: Patient, decision_day: float) -> PlanS
             horizon = max(p.schedule.end_days for p in plans) - decision_day + FOLLOW_UP_DAYS
         return PlanSet(tuple(plans), horizon, decision_day)
     except TwinError as error:
-        where = f"{path}: {error.where}" if error.where else str(path)
-        raise TwinError(
-            error.what, where=where, expected=error.expected, got=error.got, fix=error.fix
-        ) from None
-
-
-class _NoDuplicates(yaml.SafeLoader):
-    """Refuses a key given twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [key for number, key in enumerate(keys) if key in keys[:number]]
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {twice[0]!r} is given twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
+        raise error.at(str(path)) from None
 
 
 def _parse(path: Path) -> _PlanFile:
     try:
-        data: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoDuplicates)
+        data: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=NoDuplicates)
     except OSError as error:
         raise TwinError("cannot read the plan file", where=str(path), got=str(error)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

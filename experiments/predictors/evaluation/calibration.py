@@ -23,10 +23,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 from sksurv.linear_model import CoxnetSurvivalAnalysis
 from sksurv.metrics import brier_score
-from sksurv.nonparametric import kaplan_meier_estimator
 
 from experiments.predictors.evaluation.bootstrap import Figure, statistic_interval
-from experiments.predictors.evaluation.outcome import events, is_survival
+from experiments.predictors.evaluation.outcome import events, is_survival, share_positive
 
 DRAWS = 200
 """Bootstrap draws of these figures, each of which fits a model."""
@@ -51,7 +50,6 @@ def calibration(
     drawn: Float[np.ndarray, "b n"],
     *,
     horizon_days: float | None = None,
-    reference: np.ndarray | None = None,
 ) -> Calibration:
     """Calibration of the probabilities of every repeat.
 
@@ -60,20 +58,17 @@ def calibration(
         probabilities: of the label, or of the event by the horizon.
         drawn: how often each bootstrap draw takes each patient; the first `DRAWS` are used.
         horizon_days: of survival.
-        reference: outcome that the chance of being censored is learned from, and the prevalence;
-            the same patients by default, the training cohort for an external one.
     """
     clipped = np.clip(probabilities, _NEAREST, 1.0 - _NEAREST)
-    reference = outcome if reference is None else reference
     if is_survival(outcome):
         assert horizon_days is not None
         slope = _interval(lambda w: _survival_slope(outcome, clipped, w), drawn[:DRAWS])
-        brier, prevalence = _survival_brier(outcome, probabilities, reference, horizon_days)
+        brier, prevalence = _survival_brier(outcome, probabilities, horizon_days)
         return Calibration(slope, None, brier, prevalence)
     slope = _interval(lambda w: _label_slope(outcome, clipped, w), drawn[:DRAWS])
     intercept = _interval(lambda w: _label_intercept(outcome, clipped, w), drawn[:DRAWS])
     brier = float(np.mean([brier_score_loss(outcome, row) for row in probabilities]))
-    share = np.full(len(outcome), reference.mean())
+    share = np.full(len(outcome), share_positive(outcome, horizon_days))
     return Calibration(slope, intercept, brier, float(brier_score_loss(outcome, share)))
 
 
@@ -131,15 +126,12 @@ def _survival_slope(outcome: np.ndarray, probabilities: np.ndarray, weights: np.
 
 
 def _survival_brier(
-    outcome: np.ndarray, probabilities: np.ndarray, reference: np.ndarray, horizon_days: float
+    outcome: np.ndarray, probabilities: np.ndarray, horizon_days: float
 ) -> tuple[float, float]:
-    curve: Any = kaplan_meier_estimator(reference["event"], reference["time"])
-    days, alive = curve
-    before = days <= horizon_days
-    share = float(alive[before][-1]) if before.any() else 1.0
+    alive = 1.0 - share_positive(outcome, horizon_days)
 
     def score(survival: np.ndarray) -> float:
-        return float(brier_score(reference, outcome, survival[:, None], [horizon_days])[1][0])
+        return float(brier_score(outcome, outcome, survival[:, None], [horizon_days])[1][0])
 
     model = float(np.mean([score(1.0 - row) for row in probabilities]))
-    return model, score(np.full(len(outcome), share))
+    return model, score(np.full(len(outcome), alive))

@@ -10,13 +10,11 @@ Kaplan-Meier at the horizon (Vickers 2008, doi 10.1186/1472-6947-8-53).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from sksurv.nonparametric import kaplan_meier_estimator
 
-from experiments.predictors.evaluation.outcome import is_survival
+from experiments.predictors.evaluation.outcome import share_positive
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
@@ -52,16 +50,6 @@ def _benefit(
 ) -> float:
     if not treated.any():
         return 0.0
-    positive = _share_positive(outcome[treated], horizon_days)
+    positive = share_positive(outcome[treated], horizon_days)
     odds = threshold / (1.0 - threshold)
     return float(treated.mean() * (positive - (1.0 - positive) * odds))
-
-
-def _share_positive(outcome: np.ndarray, horizon_days: float | None) -> float:
-    if not is_survival(outcome):
-        return float(outcome.mean())
-    assert horizon_days is not None
-    curve: Any = kaplan_meier_estimator(outcome["event"], outcome["time"])
-    days, alive = curve
-    before = days <= horizon_days
-    return 1.0 - float(alive[before][-1]) if before.any() else 0.0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool
+from sksurv.nonparametric import kaplan_meier_estimator
 from sksurv.util import Surv
 
 from twin.errors import TwinError
@@ -42,6 +45,17 @@ def comparable(outcome: np.ndarray) -> Bool[np.ndarray, "n n"]:
     later = time[:, None] < time[None, :]
     censored_then = (time[:, None] == time[None, :]) & ~event[None, :]
     return event[:, None] & (later | censored_then)
+
+
+def share_positive(outcome: np.ndarray, horizon_days: float | None) -> float:
+    """Share of patients with the label; for survival one minus Kaplan-Meier at the horizon."""
+    if not is_survival(outcome):
+        return float(outcome.mean())
+    assert horizon_days is not None
+    curve: Any = kaplan_meier_estimator(outcome["event"], outcome["time"])
+    days, alive = curve
+    before = days <= horizon_days
+    return 1.0 - float(alive[before][-1]) if before.any() else 0.0
 
 
 def check_horizon(outcome: np.ndarray, horizon_days: float | None, *, where: str) -> None:
