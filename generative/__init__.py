@@ -1,6 +1,10 @@
-"""Synthetic scans under a privacy budget: a placeholder, this version has none of it yet.
+"""Synthetic scans under a privacy budget.
 
-The package will learn to draw new scans conditioned on what `twin` knows, account for every
-look at a patient's data, and pack what may leave the hospital into a release that cannot be
-written without its privacy report. It may import `twin`; `experiments` may import both.
+Cohorts of scans (`cohort`) are real or simulated in a named world (`worlds`); a generator learns
+from one and draws scans for a requested condition; a release packs them with a certificate that
+its receiver can check. The package may import `twin`; `experiments` may import both.
 """
+
+from generative.cohort import ScanCohort, read_cohort, write_cohort
+
+__all__ = ["ScanCohort", "read_cohort", "write_cohort"]
