@@ -153,7 +153,7 @@ def read_cohort(path: str | Path) -> ScanCohort:
             names: Any = file["patients"]
             cohort = ScanCohort(
                 patients=tuple(names.asstr()[:].tolist()),
-                spacing_mm=tuple(float(edge) for edge in np.asarray(file.attrs["spacing_mm"])),
+                spacing_mm=tuple(np.asarray(file.attrs["spacing_mm"], float).tolist()),
                 modality=str(file.attrs["modality"]),
                 provenance=str(file.attrs["provenance"]),  # type: ignore[arg-type]
                 source=str(file.attrs["source"]),
