@@ -1,4 +1,5 @@
-"""The command line: check, calibrate, forecast, sweep, report, features, predict, bench, demo.
+"""The command line: check, calibrate, forecast, sweep, report, features, predict, synth, bench,
+demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
+from experiments.synth.commands import synth
 from twin.errors import TwinError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ app = App(
 
 predict = App(name="predict", help="Predictors of outcomes: train a task, score others once.")
 app.command(predict)
+app.command(synth)
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 RunFolder = Annotated[Path, Parameter(help="Run folder made by calibrate.")]

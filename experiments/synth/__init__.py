@@ -1,0 +1,1 @@
+"""Synthetic scans from the command line: cohorts that a generator learns from."""

@@ -1,0 +1,45 @@
+"""What the commands of synthetic scans print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from experiments.console import NOT_CLINICAL, say
+from generative.cohort import ScanCohort
+
+
+def print_cohort(cohort: ScanCohort, path: Path) -> None:
+    """Size, volumes and labels of a cohort, and what knowing the truth would predict."""
+    low, middle, high = np.quantile(cohort.volumes_ml[:, 0], (0.05, 0.5, 0.95))
+    count, scans = cohort.images.shape[:2]
+    shape = " x ".join(str(n) for n in cohort.images.shape[2:])
+    say(f"{count} patients, {scans} {cohort.modality} scans each of {shape} voxels")
+    say(f"  tumor at the first scan: median {middle:.1f} mL (5 to 95 %: {low:.1f} to {high:.1f})")
+    say(f"  responded: {cohort.response.sum()} of {count}")
+    if cohort.truth:
+        for text in separations(cohort):
+            say(f"  {text}")
+    say(f"  provenance: {cohort.provenance}; {cohort.source}")
+    say(f"Written to {path}. {NOT_CLINICAL}")
+
+
+def separations(cohort: ScanCohort) -> list[str]:
+    """Simulated patients: AUC of what the traits say, and of volume and brightness alone."""
+    from sklearn.metrics import roc_auc_score
+
+    if cohort.response.all() or not cohort.response.any():
+        return ["every tumor has the same response: too few patients to learn from"]
+    brightness = np.array(
+        [image[0][mask[0]].mean() for image, mask in zip(cohort.images, cohort.masks, strict=True)]
+    )
+    named = {
+        "visible traits": cohort.truth["visible_score"],
+        "volume alone": cohort.volumes_ml[:, 0],
+        "mean intensity alone": brightness,
+    }
+    found = ", ".join(
+        f"{name} {roc_auc_score(cohort.response, values):.2f}" for name, values in named.items()
+    )
+    return [f"AUC of response, simulated patients: {found}"]
