@@ -21,7 +21,7 @@ from twin.errors import TwinError
 from twin.imaging.units import UNITS, check_modality
 
 SCHEMA = "oncotwin-cohort/1"
-Provenance = Literal["public", "simulated from public", "private"]
+Provenance = Literal["public", "simulated from public", "private", "synthetic"]
 _COLUMN_GROUPS = ("columns", "truth")
 
 
