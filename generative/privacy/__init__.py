@@ -1,0 +1,1 @@
+"""Differential privacy of patients: what was taken from them, and the noise that paid for it."""
