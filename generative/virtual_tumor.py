@@ -27,6 +27,10 @@ _GROWTH_DAYS = 15.0
 _DRAWING_WOBBLE = 0.05
 
 
+class UnseenTumor(TwinError):
+    """A tumor too small for any voxel of its grid."""
+
+
 @dataclass(frozen=True)
 class VirtualTumor:
     """A simulated tumor as it is, before any scanner.
@@ -105,7 +109,7 @@ def grow_tumor(
         raise TwinError("the course of a virtual tumor failed", where=f"world {world.name}")
     masks = np.stack([_outline(seen, grid, tissue, random) for seen in course.seen])
     if not masks[0].any():
-        raise TwinError(
+        raise UnseenTumor(
             "a tumor of this world cannot be seen on this grid",
             where=f"world {world.name}",
             expected=f"a region of at least {2.0 * _radius_mm(world.volume_ml[1]):.0f} mm",
