@@ -1,7 +1,7 @@
 """What every trained generator can do, and the folder that it is kept in.
 
-    model/model.json    engine, grid, days, privacy statement
-    model/arrays.npz    what the engine needs to draw scans; never a discriminator, never a patient
+model/model.json    engine, grid, days, privacy statement
+model/arrays.npz    what the engine needs to draw scans; never a discriminator, never a patient
 """
 
 from __future__ import annotations
@@ -180,10 +180,9 @@ def read_model(folder: Path) -> Generator:
     Raises:
         TwinError: missing, damaged, or of another version.
     """
-    from generative.gan.model import GanModel
     from generative.moments.model import MomentsModel
 
-    engines: dict[str, Any] = {MomentsModel.ENGINE: MomentsModel, GanModel.ENGINE: GanModel}
+    engines: dict[str, Any] = {MomentsModel.ENGINE: MomentsModel}
     try:
         page = json.loads((folder / _PAGE).read_text())
         if page.get("schema") != SCHEMA or page.get("engine") not in engines:

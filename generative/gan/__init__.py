@@ -1,1 +1,1 @@
-"""The conditional adversarial generator: image and mask of all scans of a patient from one latent."""
+"""The conditional adversarial generator: image and mask of all scans from one latent."""

@@ -27,7 +27,7 @@ class MomentsModel:
     Attributes:
         protocol: of the scans.
         privacy: what the moments cost.
-        pool_seed: seed of the pool, from which its patients are simulated again.
+        pool: simulated patients, who can be simulated again.
         weights: (M, 2) of pool patient i without and with response; sums to 1.
         volumes_ml: (M,) first tumor volumes of the pool, in the region of the protocol.
     """
@@ -35,7 +35,7 @@ class MomentsModel:
     ENGINE: ClassVar[str] = "moments"
     protocol: ScanProtocol
     privacy: PrivacyStatement
-    pool_seed: int
+    pool: Pool
     weights: Float[np.ndarray, "m 2"]
     volumes_ml: Float[np.ndarray, " m"]
 
@@ -46,8 +46,13 @@ class MomentsModel:
             engine=self.ENGINE,
             protocol=self.protocol,
             privacy=self.privacy,
-            settings={"pool_seed": self.pool_seed},
-            arrays={"weights": self.weights, "volumes_ml": self.volumes_ml},
+            settings={"seed": self.pool.seed},
+            arrays={
+                "scores": self.pool.scores,
+                "numbers": self.pool.numbers,
+                "weights": self.weights,
+                "volumes_ml": self.volumes_ml,
+            },
         )
 
     @classmethod
@@ -59,9 +64,15 @@ class MomentsModel:
         arrays: Mapping[str, np.ndarray],
     ) -> MomentsModel:
         """From what `save` wrote."""
-        return cls(
-            protocol, privacy, int(settings["pool_seed"]), arrays["weights"], arrays["volumes_ml"]
+        pool = Pool(
+            protocol.side,
+            protocol.modality,
+            protocol.days,
+            int(settings["seed"]),
+            arrays["scores"],
+            arrays["numbers"],
         )
+        return cls(protocol, privacy, pool, arrays["weights"], arrays["volumes_ml"])
 
     def sample(
         self,
@@ -73,7 +84,7 @@ class MomentsModel:
         progress: Progress | None = None,
     ) -> ScanCohort:
         """Synthetic patients, see `generative.model.Generator.sample`."""
-        random = np.random.default_rng([seed, self.pool_seed])
+        random = np.random.default_rng([seed, self.pool.seed])
         weights = self.weights.copy()
         if response is not None:
             weights[:, 0 if response else 1] = 0.0
@@ -81,21 +92,14 @@ class MomentsModel:
             chosen = _systematic(weights.ravel(), patients, random)
         else:
             chosen = np.array([self._near(weights, float(wish), random) for wish in volume_ml])
-        pool = Pool(
-            self.protocol.side,
-            self.protocol.modality,
-            self.protocol.days,
-            self.pool_seed,
-            np.empty((0, 0)),
-            np.empty(0, bool),
-        )
         side, scans = self.protocol.side, len(self.protocol.days)
         images = np.empty((patients, scans, side, side, side), np.float32)
         masks = np.empty(images.shape, bool)
         used: dict[int, int] = {}
         for row, choice in enumerate(chosen):
             index = int(choice) // 2
-            patient = pool.patient(index)
+            patient = self.pool.patient(index)
+            assert patient is not None, "the pool keeps patients that were seen"
             turn = _turn(used.get(index, 0), random)
             used[index] = used.get(index, 0) + 1
             images[row], masks[row] = turn(patient.images), turn(patient.masks)
@@ -128,11 +132,6 @@ class MomentsModel:
         return int(random.choice(near.size, p=near / near.sum()))
 
 
-def scaled_volumes_ml(pool: Pool, protocol: ScanProtocol) -> Float[np.ndarray, " m"]:
-    """Volumes of the pool's tumors when its region is that of the protocol."""
-    return np.exp(pool.summaries[:, 0]) * protocol.voxel_ml
-
-
 def _systematic(
     weights: Float[np.ndarray, " m"], count: int, random: np.random.Generator
 ) -> np.ndarray:
@@ -147,5 +146,5 @@ def _turn(used: int, random: np.random.Generator) -> Any:
     if used == 0:
         return lambda scans: scans
     order = random.permutation(3) + 1
-    flips = tuple(np.flatnonzero(random.integers(0, 2, 3)) + 1)
+    flips = tuple((np.flatnonzero(random.integers(0, 2, 3)) + 1).tolist())
     return lambda scans: np.flip(np.transpose(scans, (0, *order)), flips)
