@@ -1,9 +1,10 @@
 """Generator and discriminator of codes, conditional on response and tumor volume.
 
 Both are residual networks without batch statistics, so that one patient's output depends on no
-other's. The generator starts as the public Gaussian of the codec, x = z, and learns to stretch and
-to shift it: x = z exp(s(w, c)) + t(z, w, c), for latents z and w and conditions c. The
-discriminator also sees the energy of groups of code numbers, which texture and noise live in.
+other's. The generator refines a simulated tumor rather than inventing one: from the code x of a
+virtual patient, a latent w and conditions c it gives x exp(s(w, c)) + t(x, w, c), and starts at
+s = t = 0, the simulation as it is. The discriminator also sees the energy of groups of code numbers,
+which texture and noise live in.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 CONDITIONS = 2
-"""Response as ±1, and the logarithm of the volume in public standard deviations."""
-_STYLE = 64
+"""Response as ±1, and the logarithm of the volume in standard deviations of the prior."""
+STYLES = 32
+"""Numbers of the latent."""
 _CUT = 6.0
 _GROUP = 24
+_LARGEST_STRETCH = 1.5
 
 
 class Residual(nnx.Module):
@@ -32,7 +35,7 @@ class Residual(nnx.Module):
 
 
 class Generator(nnx.Module):
-    """From a latent and conditions to a code.
+    """From the code of a virtual patient, a latent and conditions to a code.
 
     Arguments:
         size: numbers of a code.
@@ -41,29 +44,29 @@ class Generator(nnx.Module):
     """
 
     def __init__(self, size: int, *, width: int, blocks: int, rngs: nnx.Rngs) -> None:
-        self.size = size
-        self.style = nnx.Linear(_STYLE + CONDITIONS, width, rngs=rngs)
-        self.detail = nnx.Linear(size, width, rngs=rngs)
-        self.blocks = nnx.List([Residual(width, rngs=rngs) for _ in range(blocks)])
         zeros = nnx.initializers.zeros
+        self.style = nnx.Linear(STYLES + CONDITIONS, width, rngs=rngs)
+        self.detail = nnx.Linear(size, width, rngs=rngs)
+        self.styled = nnx.List([Residual(width, rngs=rngs) for _ in range(blocks)])
+        self.hidden = nnx.List([Residual(width, rngs=rngs) for _ in range(blocks)])
         self.stretch = nnx.Linear(width, size, kernel_init=zeros, rngs=rngs)
         self.shift = nnx.Linear(width, size, kernel_init=zeros, rngs=rngs)
 
-    @property
-    def latents(self) -> int:
-        """Numbers of a latent."""
-        return self.size + _STYLE
-
     def __call__(
-        self, latent: Float[Array, "n l"], conditions: Float[Array, "n 2"]
+        self,
+        virtual: Float[Array, "n k"],
+        latent: Float[Array, "n l"],
+        conditions: Float[Array, "n 2"],
     ) -> Float[Array, "n k"]:
-        detail, style = latent[:, : self.size], latent[:, self.size :]
-        styled = self.style(jnp.concatenate([style, conditions], axis=1))
-        hidden = styled + self.detail(detail)
-        for block in self.blocks:
-            styled, hidden = block(styled), block(hidden)
-        stretch = 1.5 * jnp.tanh(self.stretch(nnx.leaky_relu(styled, 0.2)) / 1.5)
-        return detail * jnp.exp(stretch) + self.shift(nnx.leaky_relu(hidden, 0.2))
+        styled = self.style(jnp.concatenate([latent, conditions], axis=1))
+        hidden = styled + self.detail(virtual)
+        for block in self.styled:
+            styled = block(styled)
+        for block in self.hidden:
+            hidden = block(hidden)
+        stretch = self.stretch(nnx.leaky_relu(styled, 0.2)) / _LARGEST_STRETCH
+        stretch = _LARGEST_STRETCH * jnp.tanh(stretch)
+        return virtual * jnp.exp(stretch) + self.shift(nnx.leaky_relu(hidden, 0.2))
 
 
 class Discriminator(nnx.Module):

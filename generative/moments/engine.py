@@ -30,7 +30,7 @@ USELESS_ERROR = 0.5
 _NAME = "moments of size, shape, brightness, texture, border and course, by response"
 _CUT = 2.5
 _KEPT = 0.95
-_WIDTHS = (0.6, 0.35)
+_WIDTHS = (0.6, 0.4, 0.25)
 """How far from the weighted patients of a round those of the next are drawn."""
 
 
