@@ -1,0 +1,142 @@
+"""What may stand in the few free texts of a release, and the search for identifiers in all bytes."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from twin.errors import TwinError
+
+_SHORTEST = 4
+_SHORTEST_IN_VOXELS = 6
+"""Shorter texts stand in a million random bytes by chance."""
+
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_TAKEN = "participant_id session_id response image mask label patient scan day".split()
+_DIGEST = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])")
+_TELLING = {
+    "a path": re.compile(r"(?:^|[\s(\"'=:])(?:~?/|[A-Za-z]:\\|\\\\)\S|/\S+/|\\\S+\\"),
+    "an address": re.compile(r"\S@\S|://"),
+    "a date": re.compile(r"(?<!\d)\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}"),
+    "a long number": re.compile(r"(?<![\d.])\d{6,}"),
+    "a person's name as in DICOM": re.compile(r"\^"),
+}
+
+
+def check_line(text: str, *, where: str, longest: int = 200) -> None:
+    """Refuse a text that is not one printable line.
+
+    Raises:
+        TwinError: it is empty, too long, or holds control or direction characters.
+    """
+    if not (0 < len(text) <= longest and text.isprintable() and text.strip() == text):
+        raise TwinError(
+            "text is not one printable line",
+            where=where,
+            expected=f"1 to {longest} printable characters without spaces around them",
+            got=repr(text[:60]),
+        )
+
+
+def check_untelling(text: str, *, where: str, longest: int = 200) -> None:
+    """Refuse a text of the training that could tell of a person, a file or a machine.
+
+    Raises:
+        TwinError: it is no line, or looks like a path, an address, a date, a long number or a
+            DICOM name.
+    """
+    check_line(text, where=where, longest=longest)
+    for what, pattern in _TELLING.items():
+        if pattern.search(text):
+            raise TwinError(
+                f"text holds {what}",
+                where=where,
+                expected="words that name what was taken, not whose or from which file",
+                got=repr(text[:60]),
+                fix="Name it otherwise in the training.",
+            )
+
+
+def check_column(name: str) -> None:
+    """Refuse the name of a column that is no plain word.
+
+    Raises:
+        TwinError: it is not lower case letters, digits and underscores, or is a table's own.
+    """
+    if not _COLUMN.fullmatch(name) or re.search(r"\d{5}", name) or name in _TAKEN:
+        raise TwinError(
+            "name of the column is not plain",
+            where="columns",
+            expected="lower case letters, few digits and underscores, and no name of a release",
+            got=repr(name[:60]),
+            fix="Rename the column in the cohort.",
+        )
+
+
+def check_identifiers(identifiers: Iterable[str]) -> tuple[str, ...]:
+    """Identifiers to search for, each once.
+
+    Raises:
+        TwinError: one is too short to be searched for.
+    """
+    found = tuple(dict.fromkeys(text.strip() for text in identifiers))
+    short = sum(len(text) < _SHORTEST for text in found)
+    if short:
+        raise TwinError(
+            "identifiers are too short to be searched for",
+            where="known_identifiers",
+            expected=f"at least {_SHORTEST} characters",
+            got=f"{short} shorter ones",
+            fix="Leave them out, and see yourself that nothing like them is in the cohort.",
+        )
+    return found
+
+
+class IdentifierSearch:
+    """Finds identifiers in bytes: any case, several encodings, also as JSON and HTML write them.
+
+    A number is found where it stands alone, not inside a longer one; SHA-256 digests and
+    signatures are left out, since any digits occur in them.
+    """
+
+    def __init__(self, identifiers: Sequence[str]) -> None:
+        self._numbers = [(i, _alone(text)) for i, text in enumerate(identifiers) if text.isdigit()]
+        self._words = [
+            (i, form)
+            for i, text in enumerate(identifiers)
+            if not text.isdigit()
+            for form in set(_forms(text))
+        ]
+        self._in_voxels = [
+            (i, text.lower().encode())
+            for i, text in enumerate(identifiers)
+            if len(text.encode()) >= _SHORTEST_IN_VOXELS
+        ]
+
+    def in_text(self, content: bytes) -> set[int]:
+        """Which identifiers stand in a text, a table or a header, by their place in the list."""
+        content = _DIGEST.sub(b" ", content)
+        lowered = content.lower()
+        found = {i for i, pattern in self._numbers if pattern.search(content)}
+        return found | {i for i, form in self._words if form in lowered}
+
+    def in_voxels(self, content: bytes) -> set[int]:
+        """The same for binary values, where only long identifiers cannot occur by chance."""
+        lowered = content.lower()
+        return {i for i, form in self._in_voxels if form in lowered}
+
+
+def _alone(number: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![0-9])(?<![0-9]\.)" + number.encode() + rb"(?!\.?[0-9])")
+
+
+def _forms(text: str) -> Iterator[bytes]:
+    for written in (text, html.escape(text), json.dumps(text)[1:-1]):
+        for changed in (written.lower(), written):
+            yield changed.encode().lower()
+        yield written.lower().encode("utf-16-le")
+        with suppress(UnicodeEncodeError):
+            yield written.lower().encode("latin-1")
