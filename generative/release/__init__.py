@@ -8,7 +8,8 @@ from generative.release.signature import (
     read_public_key,
     read_signing_key,
 )
-from generative.release.verifying import Check, Verification, verify_release
+from generative.release.verification import Check, Verification
+from generative.release.verifying import verify_release
 from generative.release.writing import write_release
 
 __all__ = [

@@ -20,7 +20,6 @@ from twin.errors import TwinError
 
 CERTIFICATE_SCHEMA = "oncotwin-certificate/1"
 USE = "Research use, not for clinical decisions."
-LARGEST_EDGE_MM = 128.0
 
 _LONGEST_WEAKNESS = 2000
 _Count = Annotated[int, Field(ge=1, le=999_999)]
@@ -215,42 +214,6 @@ def check_texts(certificate: Certificate) -> None:
     check_line(certificate.software, where="software", longest=60)
     if proved.claim != certificate.statement.line:
         raise TwinError("claim is not that of the numbers", where="claim", got=proved.claim[:200])
-
-
-def check_public(cohort: ScanCohort, *, defaced: bool) -> None:
-    """Refuse scans that may not go out.
-
-    Raises:
-        TwinError: they are not synthetic, named otherwise, or large enough to show a face.
-    """
-    if cohort.provenance != "synthetic":
-        raise TwinError(
-            "only synthetic scans can be released",
-            where="provenance",
-            expected="synthetic",
-            got=cohort.provenance,
-            fix="Draw scans from a generator trained on them, and release those.",
-        )
-    for row, name in enumerate(cohort.patients):
-        if not re.fullmatch(r"syn-[0-9]{6}", name):
-            raise TwinError(
-                "name of a patient is not that of a simulated one",
-                where=f"patients, row {row}",
-                expected="such as syn-000001",
-                got="another name",
-                fix="Release what the generator drew, under the names that it gave.",
-            )
-    edge = max(
-        count * step for count, step in zip(cohort.images.shape[2:], cohort.spacing_mm, strict=True)
-    )
-    if edge > LARGEST_EDGE_MM * (1.0 + 1e-6) and not defaced:
-        raise TwinError(
-            "region is large enough to show a face",
-            where="images",
-            expected=f"edges of at most {LARGEST_EDGE_MM:g} mm, or defaced=True",
-            got=f"{edge:g} mm",
-            fix="Train on smaller regions, or remove faces from the scans that it learns from.",
-        )
 
 
 def _not_certificate(error: ValidationError) -> TwinError:

@@ -1,7 +1,8 @@
-"""scans.h5: the cohort as it goes out, and what such a file may hold."""
+"""scans.h5: which scans may go out, and what such a file may hold."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from generative.release.layout import patient_name
 from generative.release.wording import check_column
 from twin.errors import TwinError
 
+LARGEST_EDGE_MM = 128.0
 SOURCE = "synthetic scans, see certificate.json"
 
 _DATASETS = {"images": "f4", "masks": "b1", "days": "f8", "response": "b1", "patients": "O"}
@@ -25,6 +27,42 @@ _MESSAGES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 11, 16, 17)
 _COMMENT = 13
 _MOST_EXPANSION = 300
 """Unpacked bytes for each byte in the file; the packing used (LZF) reaches 88 at most."""
+
+
+def check_public(cohort: ScanCohort, *, defaced: bool) -> None:
+    """Refuse scans that may not go out.
+
+    Raises:
+        TwinError: they are not synthetic, named otherwise, or large enough to show a face.
+    """
+    if cohort.provenance != "synthetic":
+        raise TwinError(
+            "only synthetic scans can be released",
+            where="provenance",
+            expected="synthetic",
+            got=cohort.provenance,
+            fix="Draw scans from a generator trained on them, and release those.",
+        )
+    for row, name in enumerate(cohort.patients):
+        if not re.fullmatch(r"syn-[0-9]{6}", name):
+            raise TwinError(
+                "name of a patient is not that of a simulated one",
+                where=f"patients, row {row}",
+                expected="such as syn-000001",
+                got="another name",
+                fix="Release what the generator drew, under the names that it gave.",
+            )
+    edge = max(
+        count * step for count, step in zip(cohort.images.shape[2:], cohort.spacing_mm, strict=True)
+    )
+    if edge > LARGEST_EDGE_MM * (1.0 + 1e-6) and not defaced:
+        raise TwinError(
+            "region is large enough to show a face",
+            where="images",
+            expected=f"edges of at most {LARGEST_EDGE_MM:g} mm, or defaced=True",
+            got=f"{edge:g} mm",
+            fix="Train on smaller regions, or remove faces from the scans that it learns from.",
+        )
 
 
 def public_cohort(cohort: ScanCohort, columns: Sequence[str]) -> ScanCohort:
@@ -86,11 +124,10 @@ def read_scans(path: Path) -> ScanCohort:
 
 def _check_file(file: h5py.File, size: int) -> None:
     _expect(file.userblock_size == 0, "a block before the file")
-    present = h5py.h5o.get_info(file.id).hdr.mesg.present
-    _expect(not present & 1 << _COMMENT, "a comment")
+    _expect(not _messages(file) & 1 << _COMMENT, "a comment")
     _expect(set(file.attrs) == _ATTRIBUTES, "attributes of the file")
     _expect(str(file.attrs["schema"]) == SCHEMA, "schema")
-    _expect(np.shape(file.attrs["spacing_mm"]) == (3,), "spacing_mm")
+    _expect(np.asarray(file.attrs["spacing_mm"]).shape == (3,), "spacing_mm")
     names = set(file)
     _expect(names - {"columns"} == set(_DATASETS), "datasets")
     total = sum(_check_dataset(file, name, dtype) for name, dtype in _DATASETS.items())
@@ -124,8 +161,14 @@ def _hard(group: Any, name: str) -> Any:
 
 def _expect_messages(found: Any, what: str) -> None:
     """Refuse kinds of header messages that carry anything beside layout and type."""
-    present = h5py.h5o.get_info(found.id).hdr.mesg.present
-    _expect(not present & ~sum(1 << kind for kind in _MESSAGES), what)
+    _expect(not _messages(found) & ~sum(1 << kind for kind in _MESSAGES), what)
+
+
+def _messages(found: Any) -> int:
+    """Kinds of messages in an object's header, a bit each."""
+    from h5py import h5o  # type: ignore[attr-defined]
+
+    return h5o.get_info(found.id).hdr.mesg.present
 
 
 def _expect(right: Any, what: str) -> None:

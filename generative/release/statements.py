@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from generative.release.certificate import LARGEST_EDGE_MM, Certificate
+from generative.release.certificate import Certificate
+from generative.release.scans_file import LARGEST_EDGE_MM
 
 
 def proved_lines(certificate: Certificate) -> list[str]:

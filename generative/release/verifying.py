@@ -17,78 +17,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from generative.cohort import ScanCohort
 from generative.release import layout
 from generative.release.certificate import (
-    USE,
     Certificate,
-    check_public,
     contents,
     read_certificate,
 )
 from generative.release.claim import recomputed_epsilon
 from generative.release.contents import scan_files, text_files
 from generative.release.nifti import check_header, same_values, unpack
-from generative.release.scans_file import read_scans
+from generative.release.scans_file import check_public, read_scans
 from generative.release.signature import check_signature, digest_of, key_text, read_checksums
+from generative.release.verification import Check, Verification
 from twin.errors import TwinError
 
 _LARGEST_TEXT = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        name: what.
-        passed: whether it is right.
-        detail: what was found, or what is wrong.
-    """
-
-    name: str
-    passed: bool
-    detail: str
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What `verify_release` found.
-
-    Attributes:
-        checks: everything that was looked at.
-        claim: the privacy that the certificate claims, in a sentence.
-        public_key: that the release was signed with, in hexadecimal digits.
-        trusted: whether a key to compare with was given.
-    """
-
-    checks: tuple[Check, ...]
-    claim: str
-    public_key: str
-    trusted: bool
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return bool(self.checks) and all(check.passed for check in self.checks)
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether every check passed and the release was signed by the key that is trusted."""
-        return self.passed and self.trusted
-
-    def __str__(self) -> str:
-        lines = [
-            f"{'ok    ' if check.passed else 'FAILED'}  {check.name}: {check.detail}"
-            for check in self.checks
-        ]
-        if not self.passed:
-            return "\n".join([*lines, "This release is not to be trusted.", USE])
-        if self.trusted:
-            signed = "Signed by the key that you trust."
-        else:
-            signed = (
-                f"Signed by {self.public_key}: whose key this is, you have to ask the owner by"
-                " another way."
-            )
-        return "\n".join([*lines, self.claim, signed, USE])
 
 
 def verify_release(

@@ -1,4 +1,4 @@
-"""What may stand in the few free texts of a release, and the search for identifiers in all bytes."""
+"""What may stand in the few free texts of a release, and the search for identifiers in bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORTEST_IN_VOXELS = 6
 """Shorter texts stand in a million random bytes by chance."""
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TAKEN = "participant_id session_id response image mask label patient scan day".split()
+_TAKEN = ("participant_id", "response", "image", "mask", "label", "patient", "scan", "day")
 _DIGEST = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])")
 _TELLING = {
     "a path": re.compile(r"(?:^|[\s(\"'=:])(?:~?/|[A-Za-z]:\\|\\\\)\S|/\S+/|\\\S+\\"),

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from generative.cohort import ScanCohort, write_cohort
 from generative.privacy.ledger import PrivacyStatement
 from generative.release import layout
-from generative.release.certificate import check_public, make_certificate
+from generative.release.certificate import make_certificate
 from generative.release.claim import recomputed_epsilon
 from generative.release.contents import scan_files, text_files
 from generative.release.nifti import pack
-from generative.release.scans_file import public_cohort
+from generative.release.scans_file import check_public, public_cohort
 from generative.release.signature import checksums, digest_of, sign
 from generative.release.verifying import verify_release
 from generative.release.wording import IdentifierSearch, check_identifiers
