@@ -62,3 +62,31 @@ def cohort(
             progress=progress,
         )
     print_cohort(made, out)
+
+
+@synth.command
+def verify(
+    release: Annotated[Path, Parameter(help="Folder of a release.")],
+    *,
+    key: Annotated[
+        Path | None, Parameter(help="Public key of the owner, got by another way.")
+    ] = None,
+) -> int:
+    """Check a release with nothing but its files: signature, privacy claim, headers, scans."""
+    from experiments.synth.printing import print_verification
+    from experiments.synth.workflow import verify_folder
+
+    seen = verify_folder(release, key)
+    print_verification(seen)
+    return 0 if seen.passed else 2
+
+
+@synth.command(name="key")
+def signing_key(
+    path: Annotated[Path, Parameter(help="File to make; the public half is PATH.pub.")],
+) -> None:
+    """Make the key that signs releases. Keep it secret, and give PATH.pub to receivers."""
+    from experiments.synth.printing import print_key
+    from experiments.synth.workflow import make_key
+
+    print_key(make_key(path), path)

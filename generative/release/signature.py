@@ -43,19 +43,20 @@ def make_signing_key(path: str | Path) -> Ed25519PrivateKey:
     """
     path = Path(path)
     key = Ed25519PrivateKey.generate()
-    _write_new(
-        path,
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-        mode=0o600,
-    )
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     _write_new(public_path(path), public, mode=0o644)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    try:
+        _write_new(path, private, mode=0o600)
+    except TwinError:
+        public_path(path).unlink()
+        raise
     return key
 
 
