@@ -124,6 +124,7 @@ def make_certificate(
     """
     from twin import __version__
 
+    _check_delta(privacy.epsilon, privacy.delta)
     values = {
         "schema": CERTIFICATE_SCHEMA,
         "title": title,
@@ -192,6 +193,7 @@ def check_texts(certificate: Certificate) -> None:
     Raises:
         TwinError: naming the text.
     """
+    _check_delta(certificate.proved.epsilon, certificate.proved.delta)
     for where in ("title", "owner"):
         check_line(getattr(certificate, where), where=where)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,39}", certificate.license):
@@ -214,6 +216,11 @@ def check_texts(certificate: Certificate) -> None:
     check_line(certificate.software, where="software", longest=60)
     if proved.claim != certificate.statement.line:
         raise TwinError("claim is not that of the numbers", where="claim", got=proved.claim[:200])
+
+
+def _check_delta(epsilon: float | None, delta: float | None) -> None:
+    if epsilon is not None and delta is None:
+        raise TwinError("epsilon has no delta", where="delta", expected="a number below 1 / N")
 
 
 def _not_certificate(error: ValidationError) -> TwinError:

@@ -15,7 +15,7 @@ _MOST_LOSS = 300.0
 
 
 def recomputed_epsilon(statement: PrivacyStatement) -> float | None:
-    """Epsilon from the charges of a statement, none where no privacy is claimed.
+    """Epsilon from the charges of a statement, none where none is claimed.
 
     Raises:
         TwinError: the claim does not agree with the charges within 2 %, something was taken
@@ -25,6 +25,8 @@ def recomputed_epsilon(statement: PrivacyStatement) -> float | None:
     epsilon, delta = statement.epsilon, statement.delta
     if epsilon is None:
         return None
+    if delta is None:
+        raise TwinError("epsilon has no delta", where="delta", expected="a number below 1 / N")
     if statement.unpaid:
         raise TwinError(
             "private patients were used without payment, yet privacy is claimed",
@@ -32,8 +34,6 @@ def recomputed_epsilon(statement: PrivacyStatement) -> float | None:
             expected="nothing unpaid, or epsilon none",
             got="; ".join(statement.unpaid),
         )
-    if delta is None:
-        raise TwinError("epsilon has no delta", where="delta", expected="a number below 1 / N")
     check_budget(epsilon or 1.0, delta, max(statement.patients, 1))
     _check_noise(statement)
     found = epsilon_of(statement.charges, delta)

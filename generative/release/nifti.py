@@ -15,7 +15,7 @@ import numpy as np
 
 from twin.errors import TwinError
 
-_HEADER_BYTES = 352  # 348 of header, then four zeros: no extension follows
+HEADER_BYTES = 352  # 348 of header, then four zeros: no extension follows
 _CODES = {np.dtype("<f4"): (16, 32), np.dtype("u1"): (2, 8)}
 _MILLIMETERS, _ALIGNED = 2, 2
 _GZIP_START = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"  # deflate, no name or comment, time 0
@@ -70,7 +70,7 @@ def check_header(content: bytes, wanted: bytes) -> None:
     Raises:
         TwinError: naming the fields that differ.
     """
-    if content[:_HEADER_BYTES] == wanted[:_HEADER_BYTES]:
+    if content[:HEADER_BYTES] == wanted[:HEADER_BYTES]:
         return
     dtype = _dtype()
     found, right = (np.frombuffer(data[: dtype.itemsize], dtype)[0] for data in (content, wanted))
@@ -84,7 +84,7 @@ def check_header(content: bytes, wanted: bytes) -> None:
 
 def same_values(content: bytes, wanted: bytes) -> bool:
     """True where two files of one header hold the same voxels."""
-    return content[_HEADER_BYTES:] == wanted[_HEADER_BYTES:]
+    return content[HEADER_BYTES:] == wanted[HEADER_BYTES:]
 
 
 def _header(
@@ -95,7 +95,7 @@ def _header(
     header["dim"] = (3, *shape, 1, 1, 1, 1)
     header["datatype"], header["bitpix"] = _CODES[dtype]
     header["pixdim"] = (1.0, *spacing_mm, 0.0, 0.0, 0.0, 0.0)
-    header["vox_offset"], header["scl_slope"] = _HEADER_BYTES, 1.0
+    header["vox_offset"], header["scl_slope"] = HEADER_BYTES, 1.0
     header["xyzt_units"] = _MILLIMETERS
     header["qform_code"] = header["sform_code"] = _ALIGNED
     for axis, name in enumerate(("srow_x", "srow_y", "srow_z")):

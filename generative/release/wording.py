@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 
 from twin.errors import TwinError
 
@@ -17,6 +17,7 @@ _SHORTEST_IN_VOXELS = 6
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TAKEN = ("participant_id", "response", "image", "mask", "label", "patient", "scan", "day")
 _DIGEST = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])")
+_PRINTABLE = re.compile(rb"[\x20-\x7e]{%d,}" % _SHORTEST_IN_VOXELS)
 _TELLING = {
     "a path": re.compile(r"(?:^|[\s(\"'=:])(?:~?/|[A-Za-z]:\\|\\\\)\S|/\S+/|\\\S+\\"),
     "an address": re.compile(r"\S@\S|://"),
@@ -96,47 +97,57 @@ def check_identifiers(identifiers: Iterable[str]) -> tuple[str, ...]:
 
 
 class IdentifierSearch:
-    """Finds identifiers in bytes: any case, several encodings, also as JSON and HTML write them.
+    """Finds identifiers in bytes: any case, UTF-8, Latin-1 and UTF-16, also as JSON and HTML.
 
     A number is found where it stands alone, not inside a longer one; SHA-256 digests and
     signatures are left out, since any digits occur in them.
     """
 
     def __init__(self, identifiers: Sequence[str]) -> None:
-        self._numbers = [(i, _alone(text)) for i, text in enumerate(identifiers) if text.isdigit()]
-        self._words = [
-            (i, form)
+        self._numbers = [
+            (i, re.compile(rf"(?<![0-9])(?<![0-9]\.){text}(?!\.?[0-9])"))
             for i, text in enumerate(identifiers)
-            if not text.isdigit()
-            for form in set(_forms(text))
+            if _is_number(text)
+        ]
+        self._words = [
+            (i, _folded(form))
+            for i, text in enumerate(identifiers)
+            if not _is_number(text)
+            for form in {text, html.escape(text), json.dumps(text)[1:-1]}
         ]
         self._in_voxels = [
-            (i, text.lower().encode())
+            (i, form)
             for i, text in enumerate(identifiers)
-            if len(text.encode()) >= _SHORTEST_IN_VOXELS
+            for form in {case.encode().lower() for case in (text, text.lower(), text.upper())}
+            if len(form) >= _SHORTEST_IN_VOXELS
         ]
 
     def in_text(self, content: bytes) -> set[int]:
         """Which identifiers stand in a text, a table or a header, by their place in the list."""
         content = _DIGEST.sub(b" ", content)
-        lowered = content.lower()
-        found = {i for i, pattern in self._numbers if pattern.search(content)}
-        return found | {i for i, form in self._words if form in lowered}
+        found: set[int] = set()
+        for text in {_folded(read) for read in _readings(content)}:
+            found |= {i for i, form in self._words if form in text}
+            found |= {i for i, pattern in self._numbers if pattern.search(text)}
+        return found
 
     def in_voxels(self, content: bytes) -> set[int]:
         """The same for binary values, where only long identifiers cannot occur by chance."""
-        lowered = content.lower()
-        return {i for i, form in self._in_voxels if form in lowered}
+        printable = b"\n".join(_PRINTABLE.findall(content)).lower()
+        every = content.lower()
+        return {
+            i for i, form in self._in_voxels if form in (printable if form.isascii() else every)
+        }
 
 
-def _alone(number: str) -> re.Pattern[bytes]:
-    return re.compile(rb"(?<![0-9])(?<![0-9]\.)" + number.encode() + rb"(?!\.?[0-9])")
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
-def _forms(text: str) -> Iterator[bytes]:
-    for written in (text, html.escape(text), json.dumps(text)[1:-1]):
-        for changed in (written.lower(), written):
-            yield changed.encode().lower()
-        yield written.lower().encode("utf-16-le")
-        with suppress(UnicodeEncodeError):
-            yield written.lower().encode("latin-1")
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _readings(content: bytes) -> Iterator[str]:
+    for encoding in ("utf-8", "latin-1", "utf-16-le", "utf-16-be"):
+        yield content.decode(encoding, "replace")

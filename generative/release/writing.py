@@ -18,7 +18,7 @@ from generative.release import layout
 from generative.release.certificate import make_certificate
 from generative.release.claim import recomputed_epsilon
 from generative.release.contents import scan_files, text_files
-from generative.release.nifti import pack
+from generative.release.nifti import HEADER_BYTES, pack
 from generative.release.scans_file import check_public, public_cohort
 from generative.release.signature import checksums, digest_of, sign
 from generative.release.verifying import verify_release
@@ -76,17 +76,22 @@ def write_release(
         published=published or datetime.date.today(),
         defaced=defaced,
     )
+    _refuse(search.in_text(certificate.to_bytes()), layout.CERTIFICATE)
     recomputed_epsilon(privacy)
     part = _new_folder(folder)
     try:
         write_cohort(chosen, part / layout.SCANS)
         digests = {layout.SCANS: digest_of(part / layout.SCANS)}
+        headers: set[bytes] = set()
         for row, scan in layout.scan_rows(*chosen.images.shape[:2]):
             for name, content in scan_files(chosen, row, scan).items():
                 (part / name).parent.mkdir(parents=True, exist_ok=True)
                 (part / name).write_bytes(pack(content))
                 digests[name] = digest_of(part / name)
-                _refuse(search.in_text(content[:352]) | search.in_voxels(content[352:]), name)
+                headers.add(content[:HEADER_BYTES])
+                _refuse(search.in_voxels(content[HEADER_BYTES:]), name)
+        for header in headers:
+            _refuse(search.in_text(header), "NIfTI headers")
         for name, content in text_files(certificate, chosen, digests[layout.SCANS]).items():
             (part / name).write_bytes(content)
             digests[name] = digest_of(part / name)

@@ -16,6 +16,8 @@ CHARGES = (Charge("moments of volumes", 5.0), Charge("moments of brightness", 4.
 PRIVATE = PrivacyStatement(
     "noisy moments", 120, epsilon_of(CHARGES, 1e-4), 1e-4, CHARGES, (), "small cohorts vary"
 )
+FREE = PrivacyStatement("simulator on published priors", 50, 0.0, 1e-4)
+"""Took nothing, so that epsilon is there at once."""
 DAY = datetime.date(2026, 11, 25)
 
 

@@ -14,18 +14,23 @@ from hypothesis import strategies as st
 from generative.release import verify_release
 from generative.release.nifti import pack, unpack
 from generative.release.signature import checksums, digest_of, sign
-from tests.generative.release.made import KEY, cohort, release
+from tests.generative.release.made import FREE, KEY, cohort, release
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    return release(tmp_path_factory.mktemp("out") / "release", cohort(2))
+    return release(tmp_path_factory.mktemp("out") / "release", cohort(2), privacy=FREE)
 
 
 @pytest.fixture(scope="module")
 def spare(original):
     """A copy whose files a test changes and puts back."""
     return shutil.copytree(original, original.with_name("spare"))
+
+
+@pytest.fixture(scope="module")
+def paid(tmp_path_factory):
+    return release(tmp_path_factory.mktemp("out") / "paid", cohort(2))
 
 
 @pytest.fixture
@@ -178,7 +183,10 @@ def change_certificate(folder: Path, change) -> None:
         ("tables, pages, Croissant", lambda c: c.update(owner="Another hospital")),
     ],
 )
-def test_a_certificate_that_cannot_be_true_is_noticed_though_it_is_signed(copy, check, change):
+def test_a_certificate_that_cannot_be_true_is_noticed_though_it_is_signed(
+    paid, tmp_path, check, change
+):
+    copy = shutil.copytree(paid, tmp_path / "copy")
     change_certificate(copy, change)
     seen = next(found for found in verify_release(copy).checks if found.name == check)
     assert not seen.passed and not seen.detail.startswith("not looked at"), seen
