@@ -17,6 +17,7 @@ _SHORTEST_IN_VOXELS = 6
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TAKEN = ("participant_id", "response", "image", "mask", "label", "patient", "scan", "day")
 _DIGEST = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])")
+_ALONE = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?!\.?[0-9])")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{%d,}" % _SHORTEST_IN_VOXELS)
 _TELLING = {
     "a path": re.compile(r"(?:^|[\s(\"'=:])(?:~?/|[A-Za-z]:\\|\\\\)\S|/\S+/|\\\S+\\"),
@@ -104,23 +105,23 @@ class IdentifierSearch:
     """
 
     def __init__(self, identifiers: Sequence[str]) -> None:
-        self._numbers = [
-            (i, re.compile(rf"(?<![0-9])(?<![0-9]\.){text}(?!\.?[0-9])"))
-            for i, text in enumerate(identifiers)
-            if _is_number(text)
-        ]
+        self._numbers = {text: i for i, text in enumerate(identifiers) if _is_number(text)}
         self._words = [
             (i, _folded(form))
             for i, text in enumerate(identifiers)
             if not _is_number(text)
             for form in {text, html.escape(text), json.dumps(text)[1:-1]}
         ]
-        self._in_voxels = [
-            (i, form)
-            for i, text in enumerate(identifiers)
-            for form in {case.encode().lower() for case in (text, text.lower(), text.upper())}
-            if len(form) >= _SHORTEST_IN_VOXELS
-        ]
+        self._starts: dict[bytes, list[tuple[int, bytes]]] = {}
+        self._not_ascii: list[tuple[int, bytes]] = []
+        for i, text in enumerate(identifiers):
+            for form in {case.encode().lower() for case in (text, text.lower(), text.upper())}:
+                if len(form) < _SHORTEST_IN_VOXELS:
+                    continue
+                if not form.isascii():
+                    self._not_ascii.append((i, form))
+                else:
+                    self._starts.setdefault(form[:_SHORTEST_IN_VOXELS], []).append((i, form))
 
     def in_text(self, content: bytes) -> set[int]:
         """Which identifiers stand in a text, a table or a header, by their place in the list."""
@@ -128,16 +129,19 @@ class IdentifierSearch:
         found: set[int] = set()
         for text in {_folded(read) for read in _readings(content)}:
             found |= {i for i, form in self._words if form in text}
-            found |= {i for i, pattern in self._numbers if pattern.search(text)}
+            found |= {self._numbers[n] for n in _ALONE.findall(text) if n in self._numbers}
         return found
 
     def in_voxels(self, content: bytes) -> set[int]:
         """The same for binary values, where only long identifiers cannot occur by chance."""
-        printable = b"\n".join(_PRINTABLE.findall(content)).lower()
         every = content.lower()
-        return {
-            i for i, form in self._in_voxels if form in (printable if form.isascii() else every)
-        }
+        found = {i for i, form in self._not_ascii if form in every}
+        for run in _PRINTABLE.findall(every):
+            for start in range(len(run) - _SHORTEST_IN_VOXELS + 1):
+                for i, form in self._starts.get(run[start : start + _SHORTEST_IN_VOXELS], ()):
+                    if run.startswith(form, start):
+                        found.add(i)
+        return found
 
 
 def _is_number(text: str) -> bool:
