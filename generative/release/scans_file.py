@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from generative.cohort import SCHEMA, ScanCohort, read_cohort
+from generative.release.gaps import words_between_arrays
 from generative.release.layout import patient_name
 from generative.release.wording import check_column
 from twin.errors import TwinError
@@ -25,6 +26,7 @@ _MESSAGES = (0, 1, 2, 3, 4, 5, 6, 8, 10, 11, 16, 17)
 """Kinds of header messages (HDF5 file format, IV.A.2) that say where and of what type values are;
 7 would lead to other files, 12 and 13 are attributes and comments, 14 and 18 times."""
 _COMMENT = 13
+_WORDS = (SCHEMA, SOURCE, "synthetic", "syn-[0-9]{6}", "columns", *_DATASETS, *_ATTRIBUTES)
 _MOST_EXPANSION = 300
 """Unpacked bytes for each byte in the file; the packing used (LZF) reaches 88 at most."""
 
@@ -112,6 +114,9 @@ def read_scans(path: Path) -> ScanCohort:
     try:
         with h5py.File(path, "r") as file:
             _check_file(file, path.stat().st_size)
+            columns: Any = file.get("columns", {})
+            known = (*_WORDS, *map(re.escape, (str(file.attrs["modality"]), *columns)))
+            _expect(not words_between_arrays(file, path, known), "text between the arrays")
     except (OSError, RuntimeError, KeyError) as error:
         raise TwinError("cannot be read", where=path.name, got=str(error)[:200]) from error
     cohort = read_cohort(path)

@@ -257,6 +257,22 @@ def test_scans_that_say_more_are_noticed_though_they_are_signed(copy, change):
     assert "scans" in failed(copy)
 
 
+@pytest.mark.parametrize("where", ["deleted", "at the end"])
+def test_text_that_lingers_in_scans_is_noticed_though_it_is_signed(copy, where):
+    path = copy / "scans.h5"
+    if where == "deleted":
+        with h5py.File(path, "r+") as file:
+            file.create_dataset("Jane Doepfner 4711", data=[1.0])
+        with h5py.File(path, "r+") as file:
+            del file["Jane Doepfner 4711"]
+        assert b"Jane Doepfner" in path.read_bytes()
+    else:
+        path.write_bytes(path.read_bytes() + b"Jane Doepfner")
+    sign_again(copy)
+    assert "scans" in failed(copy)
+    assert "text between the arrays" in str(verify_release(copy))
+
+
 def test_what_is_no_release_fails_without_an_exception(tmp_path, copy):
     for folder in (tmp_path / "missing", tmp_path / "empty", copy / "DATASHEET.md"):
         if folder.name == "empty":
