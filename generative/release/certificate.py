@@ -84,7 +84,7 @@ class Certificate(_Part):
     license: str
     published: datetime.date
     use: Literal["Research use, not for clinical decisions."] = USE
-    software: str
+    software: Annotated[str, Field(pattern=r"^oncotwin [0-9A-Za-z.+-]{1,40}$")]
     proved: Proved
     recomputable: Recomputable
     asserted: Asserted
@@ -213,7 +213,6 @@ def check_texts(certificate: Certificate) -> None:
         check_untelling(proved.weakness, where="privacy.weakness", longest=_LONGEST_WEAKNESS)
     for name in certificate.recomputable.columns:
         check_column(name)
-    check_line(certificate.software, where="software", longest=60)
     if proved.claim != certificate.statement.line:
         raise TwinError("claim is not that of the numbers", where="claim", got=proved.claim[:200])
 

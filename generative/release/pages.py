@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from generative.release.certificate import USE, Certificate
-from generative.release.statements import asserted_lines, proved_lines, recomputable_lines
+from generative.release.statements import (
+    asserted_lines,
+    contents_lines,
+    proved_lines,
+    recomputable_lines,
+)
 
 _STYLE = (
     "body{font:16px/1.45 sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}"
@@ -59,11 +64,11 @@ def datasheet(certificate: Certificate) -> str:
                 " `response`.",
                 "`scans.h5` holds everything; `sub-*` the same as NIfTI; `participants.tsv` and"
                 " `sessions.tsv` labels, columns and days; `croissant.json` describes them.",
-                *recomputable_lines(certificate)[-4:-2],
+                *map(_plain, contents_lines(certificate)),
             ],
         ),
-        _part("How they were made", proved_lines(certificate)),
-        _part("What the owner asserts", asserted_lines(certificate)),
+        _part("How they were made", map(_plain, proved_lines(certificate))),
+        _part("What the owner asserts", map(_plain, asserted_lines(certificate))),
         _part(
             "Uses",
             [
@@ -88,10 +93,8 @@ def _section(name: str, lines: Sequence[str]) -> str:
     return f"<section>\n<h2>{name}</h2>\n<ul>{items}\n</ul>\n</section>"
 
 
-def _part(name: str, lines: Sequence[str]) -> str:
-    return f"## {name}\n" + "\n".join(
-        f"- {line if line == USE or '`' in line else _plain(line)}" for line in lines
-    )
+def _part(name: str, lines: Iterable[str]) -> str:
+    return f"## {name}\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def _plain(text: str) -> str:

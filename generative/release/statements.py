@@ -19,9 +19,10 @@ def proved_lines(certificate: Certificate) -> list[str]:
             "Whatever is computed from this release alone spends nothing more.",
         ]
     for charge in proved.charges:
+        often = "once" if charge.steps == 1 else f"{charge.steps} times"
         lines.append(
             f"Charge: {charge.name}; noise multiplier {charge.noise_multiplier:.4g}, sampling"
-            f" probability {charge.sampling_probability:.4g}, {charge.steps} times."
+            f" probability {charge.sampling_probability:.4g}, {often}."
         )
     if not proved.charges:
         lines.append("Charges: none.")
@@ -32,19 +33,26 @@ def proved_lines(certificate: Certificate) -> list[str]:
 
 def recomputable_lines(certificate: Certificate) -> list[str]:
     """What a receiver can compute anew."""
-    found = certificate.recomputable
-    size = " x ".join(str(count) for count in found.shape)
-    spacing = " x ".join(f"{edge:g}" for edge in found.spacing_mm)
-    columns = ", ".join(found.columns) or "none"
     epsilon = "Epsilon from the charges, within 2 %."
     return [
         *([] if certificate.proved.epsilon is None else [epsilon]),
         "The checksum of every file, and the owner's signature over all checksums.",
+        *contents_lines(certificate),
+        "Every header byte follows from geometry and type; no name, time or free text is left.",
+        "Images as HDF5 and as NIfTI hold the same voxels; tables and Croissant follow from them.",
+    ]
+
+
+def contents_lines(certificate: Certificate) -> list[str]:
+    """What is in the release, as its files say themselves."""
+    found = certificate.recomputable
+    size = " x ".join(str(count) for count in found.shape)
+    spacing = " x ".join(f"{edge:g}" for edge in found.spacing_mm)
+    columns = ", ".join(found.columns) or "none"
+    return [
         f"{found.patients} patients with {found.scans_per_patient} {found.modality} scans each:"
         f" {size} voxels of {spacing} mm in {found.unit}; {found.responders} responded.",
         f"Clinical columns: {columns}.",
-        "Every header byte follows from geometry and type; no name, time or free text is left.",
-        "Images as HDF5 and as NIfTI hold the same voxels; tables and Croissant follow from them.",
     ]
 
 
@@ -52,7 +60,10 @@ def asserted_lines(certificate: Certificate) -> list[str]:
     """What a receiver has to believe the owner."""
     asserted = certificate.asserted
     count = asserted.patients_in_training
-    lines = [f"The training had {count} patients, each once, with all their scans together."]
+    lines = [
+        f"The training had {count} patients, each once, with all their scans together; this number"
+        " itself is not protected."
+    ]
     if certificate.proved.epsilon is None:
         lines.append("The owner has grounds to share these scans that do not rest on privacy.")
     else:
