@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from generative.privacy.accountant import check_budget, epsilon_of
+from generative.privacy.accountant import Charge, check_budget, epsilon_of
 from generative.privacy.ledger import PrivacyStatement
 from twin.errors import TwinError
 
 _AGREEMENT = 0.02
 _LEAST_NOISE = 0.1
 _MOST_LOSS = 300.0
-"""Sum of steps (probability / noise)²; more promises nothing and takes minutes to compute."""
+"""Sum of the loss of all steps; more promises nothing and takes minutes to compute."""
 
 
 def recomputed_epsilon(statement: PrivacyStatement) -> float | None:
@@ -49,10 +49,7 @@ def recomputed_epsilon(statement: PrivacyStatement) -> float | None:
 
 def _check_noise(statement: PrivacyStatement) -> None:
     least = min((charge.noise_multiplier for charge in statement.charges), default=math.inf)
-    loss = sum(
-        charge.steps * (charge.sampling_probability / charge.noise_multiplier) ** 2
-        for charge in statement.charges
-    )
+    loss = sum(charge.steps * _loss(charge) for charge in statement.charges)
     if not (least >= _LEAST_NOISE and loss <= _MOST_LOSS):
         raise TwinError(
             "there is too little noise to promise anything",
@@ -61,3 +58,10 @@ def _check_noise(statement: PrivacyStatement) -> None:
             got=f"{least:g} at least, in {len(statement.charges)} charges",
             fix="Add noise, or claim no privacy (epsilon none).",
         )
+
+
+def _loss(charge: Charge) -> float:
+    """About the privacy loss of one step: chi-squared divergence, at most that of all patients."""
+    whole = charge.noise_multiplier**-2
+    sampled = charge.sampling_probability**2 * math.expm1(min(whole, 700.0))
+    return min(whole, sampled)

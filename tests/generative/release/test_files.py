@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from generative.privacy.accountant import Charge
 from generative.privacy.ledger import PrivacyStatement
 from generative.release import load_release, verify_release
 from tests.generative.release.made import FREE, KEY, PRIVATE, cohort, release
@@ -123,6 +124,8 @@ def test_a_large_region_goes_out_where_faces_were_removed(tmp_path):
         ("epsilon does not follow", {"privacy": replace(PRIVATE, epsilon=0.5)}),
         ("without payment", {"privacy": replace(PRIVATE, unpaid=("scans",))}),
         ("delta promises nothing", {"privacy": replace(PRIVATE, delta=0.01)}),
+        ("too little noise", {"privacy": replace(PRIVATE, charges=(Charge("x", 0.09),))}),
+        ("too little noise", {"privacy": replace(PRIVATE, charges=(Charge("x", 0.1, 0.01, 999),))}),
         ("epsilon has no delta", {"privacy": PrivacyStatement("x", 9, 1.0, None)}),
         ("not one printable line", {"title": "two\nlines"}),
         ("not one printable line", {"owner": ""}),
