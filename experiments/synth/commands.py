@@ -133,6 +133,17 @@ def sample(
         Parameter(help="volume=12 or volume=5:20 (mL), response=0 or 1, joined by a comma."),
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of every draw.")] = 0,
+    key: Annotated[
+        Path | None, Parameter(help="Key that signs a release, made by `synth key`.")
+    ] = None,
+    title: Annotated[str, Parameter(help="Title of a release.")] = "Synthetic scans",
+    owner: Annotated[str, Parameter(help="Who answers for a release.")] = "not stated",
+    identifiers: Annotated[
+        Path | None, Parameter(help="File of names and numbers, a line each, not to be in it.")
+    ] = None,
+    defaced: Annotated[
+        bool, Parameter(help="Faces were removed from the scans of the training.", negative="")
+    ] = False,
 ) -> None:
     """Draw synthetic patients from a model."""
     from experiments import console
@@ -141,6 +152,44 @@ def sample(
 
     with console.progress("Drawing", "patients") as progress:
         drawn = sample_model(
-            model, out, patients=n, condition=condition, seed=seed, progress=progress
+            model,
+            out,
+            patients=n,
+            condition=condition,
+            seed=seed,
+            key=key,
+            title=title,
+            owner=owner,
+            identifiers=identifiers,
+            defaced=defaced,
+            progress=progress,
         )
     print_cohort(drawn, out)
+
+
+@synth.command
+def verify(
+    release: Annotated[Path, Parameter(help="Folder of a release.")],
+    *,
+    key: Annotated[
+        Path | None, Parameter(help="Public key of the owner, got by another way.")
+    ] = None,
+) -> int:
+    """Check a release with nothing but its files: signature, privacy claim, headers, scans."""
+    from experiments.synth.printing import print_verification
+    from experiments.synth.workflow import verify_folder
+
+    seen = verify_folder(release, key)
+    print_verification(seen)
+    return 0 if seen.passed else 2
+
+
+@synth.command(name="key")
+def signing_key(
+    path: Annotated[Path, Parameter(help="File to make; the public half is PATH.pub.")],
+) -> None:
+    """Make the key that signs releases. Keep it secret, and give PATH.pub to receivers."""
+    from experiments.synth.printing import print_key
+    from experiments.synth.workflow import make_key
+
+    print_key(make_key(path), path)

@@ -9,6 +9,7 @@ import numpy as np
 from experiments.console import NOT_CLINICAL, say
 from generative.cohort import ScanCohort
 from generative.model import Generator
+from generative.release import Verification, public_path
 
 
 def print_cohort(cohort: ScanCohort, path: Path) -> None:
@@ -24,6 +25,19 @@ def print_cohort(cohort: ScanCohort, path: Path) -> None:
             say(f"  {text}")
     say(f"  provenance: {cohort.provenance}; {cohort.source}")
     say(f"Written to {path}. {NOT_CLINICAL}")
+
+
+def print_verification(seen: Verification) -> None:
+    """Every check of a release, its claim and who signed it."""
+    for line in str(seen).splitlines():
+        say(line)
+
+
+def print_key(public: str, path: Path) -> None:
+    """Where a key is and what to do with its halves."""
+    say(f"Signing key in {path}: keep it secret, it has no password.")
+    say(f"Public key in {public_path(path)}: give it to receivers by another way than releases.")
+    say(f"  {public}")
 
 
 def separations(cohort: ScanCohort) -> list[str]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from experiments.atomic_files import make_folder
 from generative.cohort import ScanCohort, write_cohort
 from generative.model import Progress, read_model
+from generative.release import read_signing_key, write_release
 from twin.errors import TwinError
 
 _FORM = "volume=ML or volume=LOW:HIGH, response=0 or 1, joined by a comma"
@@ -22,20 +23,48 @@ def sample_model(
     patients: int,
     condition: str | None,
     seed: int,
+    key: Path | None = None,
+    title: str = "Synthetic scans",
+    owner: str = "not stated",
+    identifiers: Path | None = None,
+    defaced: bool = False,
     progress: Progress | None = None,
 ) -> ScanCohort:
-    """Draw from a model and write a cohort file.
+    """Draw from a model and write a cohort file, or a signed release where `out` is a folder.
 
     Raises:
-        TwinError: an unknown condition, or whatever is wrong with the model.
+        TwinError: an unknown condition, no key for a release, or whatever is wrong with the model
+            or hinders the release.
     """
     generator = read_model(model)
+    to_file = out.suffix in (".h5", ".hdf5")
+    if not to_file and key is None:
+        raise TwinError(
+            "a release is signed",
+            where="--key",
+            expected="the owner's signing key",
+            got="none",
+            fix="Make one with `oncotwin synth key owner.key`, or write a cohort file (.h5).",
+        )
     volume_ml, response = parse_condition(condition, patients, seed)
     drawn = generator.sample(
         patients, seed=seed, volume_ml=volume_ml, response=response, progress=progress
     )
     make_folder(out.parent)
-    write_cohort(drawn, out)
+    if to_file or key is None:
+        write_cohort(drawn, out)
+    else:
+        write_release(
+            drawn,
+            out,
+            privacy=generator.privacy,
+            signing_key=read_signing_key(key),
+            title=title,
+            owner=owner,
+            columns=tuple(drawn.columns),
+            defaced=defaced,
+            known_identifiers=identifiers.read_text().split("\n") if identifiers else (),
+        )
     return drawn
 
 

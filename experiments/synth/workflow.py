@@ -1,4 +1,4 @@
-"""From a command to its files: cohorts of scans."""
+"""From a command to its files: cohorts of scans, keys and releases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from pathlib import Path
 from experiments.atomic_files import make_folder
 from experiments.synth.real_cohort import read_real_cohort
 from generative.cohort import ScanCohort, write_cohort
+from generative.release import (
+    Verification,
+    make_signing_key,
+    read_public_key,
+    verify_release,
+)
+from generative.release.signature import key_text
 from generative.virtual_cohort import simulate_cohort
 from generative.worlds import get_world
 from twin.errors import TwinError
@@ -73,3 +80,23 @@ def make_cohort(
     make_folder(out.parent)
     write_cohort(cohort, out)
     return cohort
+
+
+def verify_folder(release: Path, key: Path | None) -> Verification:
+    """Check a release, against a public key where one is given.
+
+    Raises:
+        TwinError: the key cannot be read; never for the release.
+    """
+    trusted = None if key is None else read_public_key(key)
+    return verify_release(release, trusted_key=trusted)
+
+
+def make_key(path: Path) -> str:
+    """Make a signing key and its public half; returns the public one in hexadecimal digits.
+
+    Raises:
+        TwinError: a file of either name exists or cannot be written.
+    """
+    make_folder(path.parent)
+    return key_text(make_signing_key(path).public_key())

@@ -3,8 +3,8 @@
 Both are residual networks without batch statistics, so that one patient's output depends on no
 other's. The generator refines a simulated tumor rather than inventing one: from the code x of a
 virtual patient, a latent w and conditions c it gives x exp(s(w, c)) + t(x, w, c), and starts at
-s = t = 0, the simulation as it is. The discriminator also sees the energy of groups of code numbers,
-which texture and noise live in.
+s = t = 0, the simulation as it is. The discriminator also sees the energy of groups of code
+numbers, which texture and noise live in.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ USELESS_ERROR = 0.5
 _NAME = "moments of size, shape, brightness, texture, border and course, by response"
 _CUT = 2.5
 _KEPT = 0.95
+_IN_PLAY = 0.1
+_LOOSER = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _WIDTHS = (0.6, 0.4, 0.25)
 """How far from the weighted patients of a round those of the next are drawn."""
 
@@ -109,10 +111,18 @@ class Moments:
     patients: int
 
     def weights(self, summaries: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m 2"]:
-        """Weights of simulated patients without and with response, summing to 1."""
+        """Weights of simulated patients without and with response, summing to 1.
+
+        The means are met as closely as leaves a tenth of the patients in play: beyond that, few
+        patients would be drawn again and again.
+        """
         statistics = _of_either(summaries, self.center, self.scale)
         variance = self.error**2 + statistics.var(axis=0) / self.patients
-        return tilt(statistics, self.mean, variance).reshape(-1, 2)
+        for looser in _LOOSER:
+            weights = tilt(statistics, self.mean, looser * variance).reshape(-1, 2)
+            if effective_size(weights.sum(axis=1)) >= _IN_PLAY * len(summaries):
+                break
+        return weights
 
 
 def measure(
