@@ -3,8 +3,8 @@
 A scan is (image - background) / contrast, and the signed distance to the outline; background and
 contrast of the first scan are numbers of the code. Both are cut to the lower half of their cosine
 frequencies, and projected on the principal components of a *public* cohort, so that the basis costs
-no privacy. What is left of the image is noise: the code keeps its strength at each scan, the codec
-its public spectrum.
+no privacy. What the components leave is drawn as noise: the code keeps its strength in the tumor,
+around it and at the outline of each scan, the codec its public spectrum.
 
 Turning and flipping a patient permutes cosine coefficients and changes their signs; all 48
 symmetries of the cube are free.
@@ -31,6 +31,7 @@ SYMMETRIES = tuple(product(permutations(range(3)), product((1, -1), repeat=3)))
 _AROUND = 3  # voxels about the tumor whose median is the background
 _FAR = 5.0  # voxels at which the distance to the outline is cut
 _NOISE_BINS = 24
+_BANDS = (3, 6, 9)  # first bins of the higher bands
 _LEAST_CONTRAST = 0.05  # of the smallest usual one
 
 
@@ -44,8 +45,11 @@ class Codec:
         mean: (P,) of the public coefficients; P = 2 T F for F kept frequencies.
         basis: (K, P) principal components with rows of unit norm.
         spread: (K,) standard deviation of the public components.
-        scalars: (2, 2 + T) mean and standard deviation of background, log contrast, log noise.
-        noise_power: (bins,) mean square of the rest per cosine coefficient, by frequency.
+        scalars: (2, 2 + 6 T) mean and standard deviation of background, log contrast, and
+            logarithms, for each scan, of the noise around the tumor in four bands of frequency, in
+            the tumor relative to around it, and at the outline.
+        noise_power: (2, bins) mean square of the noise of images and of distances per cosine
+            coefficient, by frequency; 1 over all coefficients.
     """
 
     side: int
@@ -54,7 +58,7 @@ class Codec:
     basis: Float32[np.ndarray, "k p"]
     spread: Float32[np.ndarray, " k"]
     scalars: Float32[np.ndarray, "2 s"]
-    noise_power: Float32[np.ndarray, " b"]
+    noise_power: Float32[np.ndarray, "2 b"]
 
     @property
     def size(self) -> int:
@@ -88,7 +92,8 @@ class Codec:
         for row in range(len(cohort)):
             fields, found = _scaled(cohort.images[row], cohort.masks[row], cohort.modality)
             kept = _kept(fields)
-            scalars = np.array([*found, *_strength(_rest(fields, self.mean, self.basis))])
+            rest = _rest(fields, self.mean, self.basis)
+            scalars = np.array([*found, *_strengths(rest, cohort.masks[row]).ravel()])
             turns = [0, *(1 + random.permutation(len(SYMMETRIES) - 1)[: symmetries - 1])]
             flat = np.stack([_turn(kept, *SYMMETRIES[turn])[:, inside].ravel() for turn in turns])
             codes[row, :, : len(self.spread)] = (flat - self.mean) @ self.basis.T / self.spread
@@ -114,18 +119,25 @@ class Codec:
         images = np.empty((count, count_scans, side, side, side), np.float32)
         masks = np.empty(images.shape, bool)
         inside = _inside(side)
-        power = np.sqrt(self.noise_power[_bins(side)])
+        bins = _bins(side)
+        shape, edge_shape = np.sqrt(self.noise_power)[:, bins]
+        band = np.searchsorted(_BANDS, bins, side="right")
         for row in range(count):
             flat = (parts[row] * self.spread) @ self.basis + self.mean
-            kept = np.zeros((2 * count_scans, *(side // 2,) * 3), np.float32)
-            kept[:, inside] = flat.reshape(2 * count_scans, -1)
             whole = np.zeros((2 * count_scans, side, side, side), np.float32)
             half = slice(0, side // 2)
-            whole[:, half, half, half] = kept
-            noise = random.standard_normal((count_scans, side, side, side)).astype(np.float32)
-            noise *= np.exp(scalars[row, 2:, None, None, None])
-            whole[:count_scans] += noise * power
+            whole[:, half, half, half][:, inside] = flat.reshape(2 * count_scans, -1)
             fields = np.asarray(fft.idctn(whole, axes=(1, 2, 3), norm="ortho"))
+            noise = random.standard_normal(whole.shape).astype(np.float32)
+            strengths = np.exp(scalars[row, 2:].reshape(-1, count_scans))
+            for scan in range(count_scans):
+                noise[scan] *= shape * strengths[:-2, scan][band]
+                noise[count_scans + scan] *= edge_shape * strengths[-1, scan]
+            noise = np.asarray(fft.idctn(noise, axes=(1, 2, 3), norm="ortho"))
+            fields[count_scans:] += noise[count_scans:]
+            share = np.clip(0.5 + 2.0 * fields[count_scans], 0.0, 1.0)
+            inner = strengths[-2, :, None, None, None]
+            fields[:count_scans] += (1.0 + (inner - 1.0) * share) * noise[:count_scans]
             background, contrast = float(scalars[row, 0]), float(np.exp(scalars[row, 1]))
             images[row] = background + contrast * fields[:count_scans]
             wanted = None if voxels is None else float(voxels[row])
@@ -145,7 +157,7 @@ def fit_codec(public: ScanCohort, components: int, *, seed: int = 0, turns: int 
     random = np.random.default_rng(seed)
     scans, side = public.images.shape[1], public.images.shape[2]
     inside = _inside(side)
-    rows, scalars, noise = [], [], []
+    rows, scalars = [], []
     for images, masks in zip(public.images, public.masks, strict=True):
         fields, found = _scaled(images, masks, public.modality)
         kept = _kept(fields)
@@ -159,9 +171,8 @@ def fit_codec(public: ScanCohort, components: int, *, seed: int = 0, turns: int 
     power, strengths = [], []
     for images, masks in zip(public.images, public.masks, strict=True):
         rest = _rest(_scaled(images, masks, public.modality)[0], mean, basis)
-        strengths.append(_strength(rest))
-        noise = rest / np.exp(strengths[-1])[:, None, None, None]
-        power.append(_power(noise))
+        strengths.append(_strengths(rest, masks).ravel())
+        power.append([_power(part) for part in np.split(rest, 2)])
     numbers = np.hstack([np.array(scalars), np.array(strengths)]).astype(np.float32)
     return Codec(
         side,
@@ -170,7 +181,7 @@ def fit_codec(public: ScanCohort, components: int, *, seed: int = 0, turns: int 
         basis,
         np.sqrt(pca.explained_variance_).astype(np.float32),
         np.stack([numbers.mean(axis=0), numbers.std(axis=0)]),
-        np.mean(power, axis=0).astype(np.float32),
+        _normalized(np.mean(power, axis=0), side).astype(np.float32),
     )
 
 
@@ -218,29 +229,51 @@ def _bins(side: int) -> np.ndarray:
 
 
 def _rest(fields: np.ndarray, mean: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """(T, x, y, z) cosine coefficients of the images that the basis does not hold."""
-    side, scans = fields.shape[1], len(fields) // 2
-    inside = _inside(side)
+    """(2 T, x, y, z) what the basis does not hold, in space."""
+    side, count = fields.shape[1], len(fields)
+    inside, half = _inside(side), slice(0, fields.shape[1] // 2)
     whole = np.asarray(fft.dctn(fields, axes=(1, 2, 3), norm="ortho"))
-    half = slice(0, side // 2)
-    flat = whole[:, half, half, half][:, inside].ravel()
-    left = flat - mean - ((flat - mean) @ basis.T) @ basis
-    kept = whole[:scans, half, half, half]
-    kept[:, inside] = left.reshape(2 * scans, -1)[:scans]
-    whole[:scans, half, half, half] = kept
-    return whole[:scans]
+    flat = whole[:, half, half, half][:, inside].ravel() - mean
+    left = flat - (flat @ basis.T) @ basis
+    whole[:, half, half, half][:, inside] = left.reshape(count, -1)
+    return np.asarray(fft.idctn(whole, axes=(1, 2, 3), norm="ortho"))
 
 
-def _strength(rest: np.ndarray) -> Float[np.ndarray, " t"]:
-    """Logarithm of the root mean square over all voxels."""
-    return 0.5 * np.log((rest**2).mean(axis=(1, 2, 3)) + 1e-8)
+def _strengths(rest: np.ndarray, masks: np.ndarray) -> Float[np.ndarray, "6 t"]:
+    """Logarithms of the noise: its bands around the tumor, in the tumor relative, at outlines."""
+    images, distances = np.split(rest, 2)
+    tumor = masks[0]
+    wide = np.asarray(ndimage.binary_dilation(tumor, iterations=2))
+    near = wide & ~np.asarray(ndimage.binary_erosion(tumor, iterations=2))
+    outer = (images**2)[:, ~wide].mean(axis=1) + 1e-8 if not wide.all() else np.full(len(images), 1)
+    inner = np.sqrt(((images**2)[:, tumor].mean(axis=1) + 1e-8) / outer)
+    even = images / np.where(tumor, inner[:, None, None, None], 1.0)
+    bins = _bins(rest.shape[1])
+    band = np.searchsorted(_BANDS, bins, side="right").ravel()
+    squares = np.asarray(fft.dctn(even, axes=(1, 2, 3), norm="ortho")) ** 2
+    bands = [
+        np.bincount(band, scan.ravel(), len(_BANDS) + 1) / np.bincount(band) for scan in squares
+    ]
+    edge = (distances**2)[:, near].mean(axis=1)
+    return 0.5 * np.log(np.stack([*np.transpose(bands), inner**2, edge]) + 1e-8)
 
 
-def _power(rest: np.ndarray) -> np.ndarray:
+def _normalized(power: Float[np.ndarray, "2 b"], side: int) -> Float[np.ndarray, "2 b"]:
+    """Powers whose mean is 1: over each band for images, over everything for distances."""
+    bins = _bins(side)
+    band = np.searchsorted(_BANDS, bins, side="right").ravel()
+    images, distances = power
+    means = np.bincount(band, images[bins].ravel()) / np.bincount(band)
+    own = means[np.searchsorted(_BANDS, np.arange(len(images)), side="right")]
+    return np.stack([images / (own + 1e-12), distances / distances[bins].mean()])
+
+
+def _power(rest: np.ndarray) -> Float[np.ndarray, " b"]:
+    """Mean square of cosine coefficients by frequency, relative to their sum."""
     bins = _bins(rest.shape[1]).ravel()
-    count = np.maximum(np.bincount(bins, minlength=_NOISE_BINS), 1) * len(rest)
-    total = sum(np.bincount(bins, (scan**2).ravel(), _NOISE_BINS) for scan in rest)
-    return np.asarray(total) / count
+    squares = (np.asarray(fft.dctn(rest, axes=(1, 2, 3), norm="ortho")) ** 2).sum(axis=0)
+    count = np.maximum(np.bincount(bins, minlength=_NOISE_BINS), 1)
+    return np.bincount(bins, squares.ravel(), _NOISE_BINS) / count / (squares.sum() + 1e-12)
 
 
 def _turn(kept: np.ndarray, order: tuple[int, ...], signs: tuple[int, ...]) -> np.ndarray:
