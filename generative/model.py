@@ -180,9 +180,10 @@ def read_model(folder: Path) -> Generator:
     Raises:
         TwinError: missing, damaged, or of another version.
     """
+    from generative.gan.model import GanModel
     from generative.moments.model import MomentsModel
 
-    engines: dict[str, Any] = {MomentsModel.ENGINE: MomentsModel}
+    engines: dict[str, Any] = {MomentsModel.ENGINE: MomentsModel, GanModel.ENGINE: GanModel}
     try:
         page = json.loads((folder / _PAGE).read_text())
         if page.get("schema") != SCHEMA or page.get("engine") not in engines:

@@ -7,7 +7,7 @@ last checkpoint to the same end, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Float32
 
+from generative.gan.checkpoints import Keeper
 from generative.gan.networks import STYLES, Discriminator, Generator, penalty
 from twin.errors import TwinError
 
@@ -105,7 +106,9 @@ def train_gan(
             start, start + count, lambda i, s: advance(s, tables, jax.random.fold_in(key, i)), state
         )
     )
-    keeper = None if checkpoints is None else Keeper(checkpoints, settings, seed)
+    keeper = (
+        None if checkpoints is None else Keeper(checkpoints, {**asdict(settings), "seed": seed})
+    )
     done = 0
     if keeper is not None:
         done, state = keeper.latest(state)
