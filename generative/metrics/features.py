@@ -107,8 +107,10 @@ def cooccurrence(levels: np.ndarray) -> Float[np.ndarray, "levels levels"]:
     inside = here > 0
     here = here[inside] * (LEVELS + 1)
     cells = [
-        here + padded[tuple(slice(1 + d, n - 1 + d) for d, n in zip(o, padded.shape, strict=True))]
-        .ravel()[inside]
+        here
+        + padded[
+            tuple(slice(1 + d, n - 1 + d) for d, n in zip(o, padded.shape, strict=True))
+        ].ravel()[inside]
         for o in OFFSETS
     ]
     counts = np.bincount(np.concatenate(cells), minlength=(LEVELS + 1) ** 2)

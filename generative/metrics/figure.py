@@ -29,6 +29,13 @@ def interval(value: float, drawn: np.ndarray, level: float = LEVEL) -> Figure:
     return Figure(float(value), float(low), float(high))
 
 
+def centered_interval(value: float, drawn: np.ndarray, low: float, high: float) -> Figure:
+    """An interval moved onto its figure, within bounds; for figures that resampling itself shifts,
+    since a resampled cohort holds the noise of its draw besides that of the cohort."""
+    found = interval(value, drawn + (value - float(np.nanmean(drawn))))
+    return Figure(found.value, max(found.low, low), min(found.high, high))
+
+
 def normal_interval(value: float, error: float, level: float = LEVEL) -> Figure:
     """A share with the interval of its standard error, within 0 and 1."""
     reach = float(stats.norm.ppf((1.0 + level) / 2.0)) * error
@@ -55,7 +62,9 @@ def auc(
     ranks = stats.rankdata(np.concatenate([positive, negative]))
     above = (ranks[:p] - stats.rankdata(positive)) / q
     below = 1.0 - (ranks[p:] - stats.rankdata(negative)) / p
-    variance = sum(float(share.var(ddof=1)) / len(share) for share in (above, below) if len(share) > 1)
+    variance = sum(
+        float(share.var(ddof=1)) / len(share) for share in (above, below) if len(share) > 1
+    )
     return float(above.mean()), float(np.sqrt(variance))
 
 
