@@ -26,9 +26,9 @@ Progress = Callable[[int, int], None]
 
 def read_real_cohort(
     folder: Path,
-    labels: Path,
+    labels: Path | None,
     *,
-    label: str,
+    label: str | None,
     columns: Sequence[str] = (),
     modality: str = "PET",
     side: int = 32,
@@ -39,8 +39,9 @@ def read_real_cohort(
 
     Args:
         folder: PATIENT/MODALITY_image.nii.gz and _mask.nii.gz, or patient folders.
-        labels: CSV or Parquet with a column `patient`.
-        label: column that is 1 where the tumor responded, else 0.
+        labels: CSV or Parquet with a column `patient`; None where there is none.
+        label: column that is 1 where the tumor responded, else 0; without it no tumor counts as
+            having responded.
         columns: clinical columns to keep, numbers.
         modality: which images.
         side: voxels along each edge of the cube around a tumor.
@@ -73,8 +74,11 @@ def read_real_cohort(
             fix="Leave out the patients or scans that do not fit.",
         )
     names = sorted(series)
-    table = _numbers(labels, names, [label, *columns])
-    _check_label(table[label], label, names, labels)
+    response, table = np.zeros(len(names), bool), {}
+    if labels is not None and label is not None:
+        table = _numbers(labels, names, [label, *columns])
+        _check_label(table[label], label, names, labels)
+        response = table[label] == 1.0
     cubes = []
     for done, name in enumerate(names):
         try:
@@ -89,12 +93,12 @@ def read_real_cohort(
         images=np.stack([images for images, _ in cubes]),
         masks=np.stack([masks for _, masks in cubes]),
         days=np.array([[scan.day - series[n][0].day for scan in series[n]] for n in names]),
-        response=table[label] == 1.0,
+        response=response,
         spacing_mm=(edge, edge, edge),
         modality=modality,
         provenance="private",
-        source=f"patients of {folder.name}, label {label}",
-        columns={name: table[name] for name in columns},
+        source=f"patients of {folder.name}, {f'label {label}' if label else 'no labels'}",
+        columns={name: table[name] for name in columns if name in table},
     )
 
 

@@ -91,9 +91,11 @@ class Comparison:
         values = self._unit(magnitudes(cohort.images))
         found = np.full((len(values), len(self._known)), -1.0, np.float32)
         for scan in range(min(values.shape[1], self._known.shape[1])):
-            known = np.ascontiguousarray(self._known[:, scan].T)
+            known = np.ascontiguousarray(self._known[:, scan, _HALF].T)
+            made = np.ascontiguousarray(values[:, scan])
             for order in ORDERS:
-                np.maximum(found, values[:, scan, order] @ known, out=found)
+                np.maximum(found, np.take(made, order[_HALF], axis=1) @ known, out=found)
+        found *= 2.0
         return found
 
     def nearest(self, cohort: ScanCohort) -> tuple[Float[np.ndarray, " m"], np.ndarray]:
@@ -121,7 +123,10 @@ def magnitudes(images: Float[np.ndarray, "n t x y z"]) -> Float32[np.ndarray, "n
         unit = (scans - scans.mean(axis=(1, 2, 3), keepdims=True)) / np.maximum(spread, 1e-6)
         power = np.abs(np.fft.fftn(unit, axes=(1, 2, 3))) / np.sqrt(unit[0].size)
         kept = power[np.ix_(np.arange(len(scans)), *rows)]
-        found[patient] = np.log(kept.reshape(len(scans), -1) + _FLOOR)
+        logs = np.log(kept.reshape(len(scans), -1) + _FLOOR)
+        found[patient] = (
+            logs - np.array([np.bincount(_SHELL, row) / _SHARE for row in logs])[:, _SHELL]
+        )
     return found
 
 
@@ -142,4 +147,20 @@ def _orders() -> np.ndarray:
     return np.array(found)
 
 
+def _shells() -> np.ndarray:
+    waves = np.r_[0 : LOWEST + 1, -LOWEST:0]
+    squared = waves[:, None, None] ** 2 + waves[None, :, None] ** 2 + waves[None, None, :] ** 2
+    return np.rint(np.sqrt(squared)).astype(int).ravel()
+
+
+def _half() -> Bool[np.ndarray, " f"]:
+    """One of each pair of opposite frequencies, whose magnitudes are equal; not the mean."""
+    waves = np.r_[0 : LOWEST + 1, -LOWEST:0]
+    x, y, z = np.meshgrid(waves, waves, waves, indexing="ij")
+    return ((x > 0) | (x == 0) & (y > 0) | (x == 0) & (y == 0) & (z > 0)).ravel()
+
+
 ORDERS = _orders()
+_SHELL = _shells()
+_SHARE = np.bincount(_SHELL)
+_HALF = np.flatnonzero(_half())

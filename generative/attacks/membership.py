@@ -97,17 +97,13 @@ def nearest_features(
     return -cdist(known, made).min(axis=1), -cdist(other, made).min(axis=1)
 
 
-def nearest_voxels(
-    synthetic: ScanCohort, members: ScanCohort, nonmembers: ScanCohort
-) -> Scores:
+def nearest_voxels(synthetic: ScanCohort, members: ScanCohort, nonmembers: ScanCohort) -> Scores:
     """Minus the distance to the nearest synthetic patient, over coarse voxels of all scans."""
     made, known, other = (_coarse(cohort) for cohort in (synthetic, members, nonmembers))
     return -cdist(known, made).min(axis=1), -cdist(other, made).min(axis=1)
 
 
-def nearest_turned(
-    synthetic: ScanCohort, members: ScanCohort, nonmembers: ScanCohort
-) -> Scores:
+def nearest_turned(synthetic: ScanCohort, members: ScanCohort, nonmembers: ScanCohort) -> Scores:
     """Largest similarity to any synthetic patient that flips, axes and shifts do not change."""
     compare = Comparison(synthetic, nonmembers)
     return compare.nearest(members)[0], compare.nearest(nonmembers)[0]

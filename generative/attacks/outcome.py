@@ -111,9 +111,7 @@ def tpr_at(
     return (1.0 - part) * found(below) + part * found(below + 1)
 
 
-def _attack(
-    name: str, members: np.ndarray, nonmembers: np.ndarray, level: float, random
-) -> Attack:
+def _attack(name: str, members: np.ndarray, nonmembers: np.ndarray, level: float, random) -> Attack:
     value, error = auc(members, nonmembers)
     drawn_members = members[random.integers(0, len(members), (_DRAWS, len(members)))]
     drawn_others = nonmembers[random.integers(0, len(nonmembers), (_DRAWS, len(nonmembers)))]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -109,16 +108,7 @@ def fitted(training: Labeled, *, seed: int):
     inputs, labels = training
     split = list(StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(inputs, labels))
     losses = [
-        np.mean(
-            [
-                log_loss(
-                    labels[test],
-                    _model(penalty).fit(inputs[train], labels[train]).predict_proba(inputs[test]),
-                    labels=[False, True],
-                )
-                for train, test in split
-            ]
-        )
+        np.mean([_loss(_model(penalty), training, train, test) for train, test in split])
         for penalty in PENALTIES
     ]
     return _model(PENALTIES[int(np.argmin(losses))]).fit(inputs, labels)
@@ -128,8 +118,15 @@ def _scores(training: Labeled, inputs: np.ndarray, *, seed: int) -> np.ndarray:
     return fitted(training, seed=seed).decision_function(inputs)
 
 
+def _loss(model, training: Labeled, train: np.ndarray, test: np.ndarray) -> float:
+    """Mean negative log likelihood of held-out patients."""
+    inputs, labels = training
+    scores = model.fit(inputs[train], labels[train]).decision_function(inputs[test])
+    return float(np.logaddexp(0.0, np.where(labels[test], -scores, scores)).mean())
+
+
 def _model(penalty: float):
-    return make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=500))
+    return make_pipeline(StandardScaler(), LogisticRegression(C=penalty, solver="newton-cholesky"))
 
 
 def _shuffled(synthetic: Labeled, test: Labeled, seed: int) -> float:
