@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from experiments.synth.verdicts import (
     GROUPS,
@@ -119,6 +120,58 @@ def evaluate(
         TwinError: cohorts that cannot be compared, or too few patients.
     """
     check_comparable(synthetic, test, members)
+    with threadpool_limits(1):
+        return _evaluate(synthetic, test, members, epsilon, inside_scores, seed)
+
+
+def check_comparable(synthetic: ScanCohort, test: ScanCohort, members: ScanCohort | None) -> None:
+    """Refuse cohorts of other shapes, voxels or modalities, too small ones, and shared patients.
+
+    Raises:
+        TwinError: naming what differs.
+    """
+    cohorts = {"synthetic": synthetic, "test": test}
+    if members is not None:
+        cohorts["members"] = members
+    for name, cohort in cohorts.items():
+        if len(cohort) < FEWEST:
+            raise TwinError(
+                "too few patients to judge",
+                where=f"{name} cohort",
+                expected=f"at least {FEWEST}",
+                got=str(len(cohort)),
+            )
+        for what, value, wanted in (
+            ("scans and voxels", cohort.images.shape[1:], test.images.shape[1:]),
+            ("voxel size, mm", np.round(cohort.spacing_mm, 3), np.round(test.spacing_mm, 3)),
+            ("modality", cohort.modality, test.modality),
+        ):
+            if not np.array_equal(value, wanted):
+                raise TwinError(
+                    f"cohorts differ in {what}",
+                    where=f"{name} cohort",
+                    expected=f"{wanted}, as the test cohort",
+                    got=str(value),
+                )
+    shared = set(test.patients) & set(members.patients if members is not None else ())
+    if shared:
+        raise TwinError(
+            "test patients were in the training",
+            where="members",
+            expected="other patients than those of the test cohort",
+            got=f"{len(shared)} in both, {sorted(shared)[0]} among them",
+            fix="Split the private cohort before training, and give each part to its purpose.",
+        )
+
+
+def _evaluate(
+    synthetic: ScanCohort,
+    test: ScanCohort,
+    members: ScanCohort | None,
+    epsilon: float | None,
+    inside_scores: Mapping[str, Scores] | None,
+    seed: int,
+) -> Evaluation:
     names, real = features(test)
     made = features(synthetic)[1]
     known = features(members)[1] if members is not None else None
@@ -179,46 +232,6 @@ def evaluate(
         disclosures=disclosures,
         criteria=criteria,
     )
-
-
-def check_comparable(synthetic: ScanCohort, test: ScanCohort, members: ScanCohort | None) -> None:
-    """Refuse cohorts of other shapes, voxels or modalities, too small ones, and shared patients.
-
-    Raises:
-        TwinError: naming what differs.
-    """
-    cohorts = {"synthetic": synthetic, "test": test}
-    if members is not None:
-        cohorts["members"] = members
-    for name, cohort in cohorts.items():
-        if len(cohort) < FEWEST:
-            raise TwinError(
-                "too few patients to judge",
-                where=f"{name} cohort",
-                expected=f"at least {FEWEST}",
-                got=str(len(cohort)),
-            )
-        for what, value, wanted in (
-            ("scans and voxels", cohort.images.shape[1:], test.images.shape[1:]),
-            ("voxel size, mm", np.round(cohort.spacing_mm, 3), np.round(test.spacing_mm, 3)),
-            ("modality", cohort.modality, test.modality),
-        ):
-            if not np.array_equal(value, wanted):
-                raise TwinError(
-                    f"cohorts differ in {what}",
-                    where=f"{name} cohort",
-                    expected=f"{wanted}, as the test cohort",
-                    got=str(value),
-                )
-    shared = set(test.patients) & set(members.patients if members is not None else ())
-    if shared:
-        raise TwinError(
-            "test patients were in the training",
-            where="members",
-            expected="other patients than those of the test cohort",
-            got=f"{len(shared)} in both, {sorted(shared)[0]} among them",
-            fix="Split the private cohort before training, and give each part to its purpose.",
-        )
 
 
 Sided = tuple[ScanCohort, np.ndarray]

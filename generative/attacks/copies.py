@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from generative.cohort import ScanCohort
 
@@ -90,11 +91,12 @@ class Comparison:
         """(m, n) similarity of each patient of a cohort to each member."""
         values = self._unit(magnitudes(cohort.images))
         found = np.full((len(values), len(self._known)), -1.0, np.float32)
-        for scan in range(min(values.shape[1], self._known.shape[1])):
-            known = np.ascontiguousarray(self._known[:, scan, _HALF].T)
-            made = np.ascontiguousarray(values[:, scan])
-            for order in ORDERS:
-                np.maximum(found, np.take(made, order[_HALF], axis=1) @ known, out=found)
+        with threadpool_limits(1):  # many small products: threads would wait for each other
+            for scan in range(min(values.shape[1], self._known.shape[1])):
+                known = np.ascontiguousarray(self._known[:, scan, _HALF].T)
+                made = np.ascontiguousarray(values[:, scan])
+                for order in ORDERS:
+                    np.maximum(found, np.take(made, order[_HALF], axis=1) @ known, out=found)
         found *= 2.0
         return found
 
