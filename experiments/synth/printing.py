@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments.console import NOT_CLINICAL, say
 from generative.cohort import ScanCohort
+
+if TYPE_CHECKING:
+    from experiments.synth.evaluate import Evaluation
 
 
 def print_cohort(cohort: ScanCohort, path: Path) -> None:
@@ -43,3 +47,24 @@ def separations(cohort: ScanCohort) -> list[str]:
         f"{name} {roc_auc_score(cohort.response, values):.2f}" for name, values in named.items()
     )
     return [f"AUC of response, simulated patients: {found}"]
+
+
+def print_evaluation(result: Evaluation, out: Path) -> None:
+    """The verdicts of a synthetic cohort, criterion by criterion."""
+    from rich.table import Table
+
+    from experiments.console import show
+
+    table = Table(title=f"{result.synthetic} synthetic against {result.test} test patients")
+    for column in ("", "criterion", "limit", "found (95 % interval)", ""):
+        table.add_column(column)
+    for c in result.criteria:
+        table.add_row(c.group, c.name, c.demand, c.found, c.status)
+    show(table)
+    say("; ".join(f"{group}: {status}" for group, status in result.verdicts.items()))
+    if result.without_utility:
+        say(f"Utility was left out: {result.without_utility}.")
+    if result.simulated:
+        say("The patients judged against are simulated.")
+    say(f"Page: {out / 'evaluation.html'}; it shows private patients and stays with their owner.")
+    say(NOT_CLINICAL)
