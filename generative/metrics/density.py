@@ -58,7 +58,7 @@ def clipped_coverage(
 
     random = np.random.default_rng(seed)
     drawn = covered[resamples(len(covered), draws=draws, random=random)].mean(axis=1)
-    return interval(float(share(covered.mean())), share(drawn))
+    return interval(float(share(covered.mean(keepdims=True))[0]), share(drawn))
 
 
 def expected_coverage(real: int, synthetic: int) -> Float[np.ndarray, " m"]:

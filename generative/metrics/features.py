@@ -145,8 +145,8 @@ def _surface(mask: np.ndarray, spacing_mm: np.ndarray) -> float:
 
 def _border(image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray) -> dict[str, float]:
     """How the tumor's core differs from its rim, and how sharply it ends."""
-    depth = ndimage.distance_transform_edt(mask, sampling=spacing_mm)
-    away = ndimage.distance_transform_edt(~mask, sampling=spacing_mm)
+    depth = np.asarray(ndimage.distance_transform_edt(mask, sampling=spacing_mm))
+    away = np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm))
     edge = float(spacing_mm.max())
     inside = image[mask]
     deep = depth[mask] >= np.quantile(depth[mask], 0.7)

@@ -47,6 +47,10 @@ def two_sample_auc(
 def _classifiers(seed: int) -> list:
     logistic = LogisticRegression(C=0.1, max_iter=500)
     trees = HistGradientBoostingClassifier(
-        max_iter=40, max_leaf_nodes=8, min_samples_leaf=5, early_stopping=False, random_state=seed
+        max_iter=40,
+        max_leaf_nodes=8,
+        min_samples_leaf=5,
+        early_stopping=False,  # pyright: ignore[reportArgumentType]  (its default is a word)
+        random_state=seed,
     )
     return [make_pipeline(StandardScaler(), logistic), trees]
