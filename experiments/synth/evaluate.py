@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from experiments.synth.comparable import check_comparable, why_without_utility
 from experiments.synth.verdicts import (
     GROUPS,
     Criterion,
@@ -30,25 +32,17 @@ from generative.attacks.outcome import Membership
 from generative.cohort import ScanCohort
 from generative.metrics.condition import REQUESTED, response_fidelity, volume_fidelity
 from generative.metrics.density import clipped_coverage, clipped_density
-from generative.metrics.distances import (
-    Frechet,
-    Mmd,
-    frechet_against_floor,
-    mmd,
-    radial_spectra,
-    spectrum_distance,
-    standardized,
-)
+from generative.metrics.distances import Frechet, Mmd, frechet_against_floor, mmd, standardized
 from generative.metrics.diversity import Diversity, diversity
 from generative.metrics.features import features, first_scan_only
 from generative.metrics.figure import Figure
 from generative.metrics.preservation import Effects, Preservation, effects, preservation
+from generative.metrics.spectrum import radial_spectra, spectrum_distance
 from generative.metrics.two_sample import two_sample_auc
 from generative.metrics.utility import Utility, utility
-from twin.errors import TwinError
 
-FEWEST = 20
-_FEWEST_LABELS = 10
+Sided = tuple[ScanCohort, np.ndarray]
+"""A cohort and its features."""
 
 
 @dataclass(frozen=True)
@@ -124,46 +118,6 @@ def evaluate(
         return _evaluate(synthetic, test, members, epsilon, inside_scores, seed)
 
 
-def check_comparable(synthetic: ScanCohort, test: ScanCohort, members: ScanCohort | None) -> None:
-    """Refuse cohorts of other shapes, voxels or modalities, too small ones, and shared patients.
-
-    Raises:
-        TwinError: naming what differs.
-    """
-    cohorts = {"synthetic": synthetic, "test": test}
-    if members is not None:
-        cohorts["members"] = members
-    for name, cohort in cohorts.items():
-        if len(cohort) < FEWEST:
-            raise TwinError(
-                "too few patients to judge",
-                where=f"{name} cohort",
-                expected=f"at least {FEWEST}",
-                got=str(len(cohort)),
-            )
-        for what, value, wanted in (
-            ("scans and voxels", cohort.images.shape[1:], test.images.shape[1:]),
-            ("voxel size, mm", np.round(cohort.spacing_mm, 3), np.round(test.spacing_mm, 3)),
-            ("modality", cohort.modality, test.modality),
-        ):
-            if not np.array_equal(value, wanted):
-                raise TwinError(
-                    f"cohorts differ in {what}",
-                    where=f"{name} cohort",
-                    expected=f"{wanted}, as the test cohort",
-                    got=str(value),
-                )
-    shared = set(test.patients) & set(members.patients if members is not None else ())
-    if shared:
-        raise TwinError(
-            "test patients were in the training",
-            where="members",
-            expected="other patients than those of the test cohort",
-            got=f"{len(shared)} in both, {sorted(shared)[0]} among them",
-            fix="Split the private cohort before training, and give each part to its purpose.",
-        )
-
-
 def _evaluate(
     synthetic: ScanCohort,
     test: ScanCohort,
@@ -176,7 +130,7 @@ def _evaluate(
     made = features(synthetic)[1]
     known = features(members)[1] if members is not None else None
     unit, unit_made = standardized(real, made)
-    why_not = _without_utility(synthetic, test, members)
+    why_not = why_without_utility(synthetic, test, members)
     learned = (
         None
         if why_not
@@ -234,23 +188,6 @@ def _evaluate(
     )
 
 
-Sided = tuple[ScanCohort, np.ndarray]
-
-
-def _without_utility(synthetic: ScanCohort, test: ScanCohort, members: ScanCohort | None) -> str:
-    """Why the response cannot be predicted; empty where it can."""
-    cohorts = {"synthetic": synthetic, "test": test}
-    if members is not None:
-        cohorts["training"] = members
-    for name, cohort in cohorts.items():
-        fewest = int(min(cohort.response.sum(), (~cohort.response).sum()))
-        if fewest == 0:
-            return f"the {name} cohort has no labels of response, or only one kind"
-        if fewest < _FEWEST_LABELS:
-            return f"the {name} cohort has only {fewest} patients of one response"
-    return ""
-
-
 def _utility(
     names: tuple[str, ...],
     synthetic: Sided,
@@ -262,7 +199,7 @@ def _utility(
     first = first_scan_only(names)
     columns = tuple(np.array(names)[first])
 
-    def labeled(cohort: ScanCohort, values: np.ndarray, rows=slice(None)):
+    def labeled(cohort: ScanCohort, values: np.ndarray, rows: Any = slice(None)):
         return values[rows][:, first], cohort.response[rows]
 
     made = labeled(*synthetic)
