@@ -103,7 +103,8 @@ def read_real_cohort(
 
 
 def _cubes(scans: Sequence[Scan], side: int, region_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """(T, x, y, z) images and masks in a cube around the middle of the first mask."""
+    """(T, x, y, z) images and masks in a cube around the middle of the first mask; as they are
+    where they come on such a cube, so that nothing is blurred twice."""
     loaded = [scan.load() for scan in scans]
     first = loaded[0][1]
     inside = np.argwhere(first.data > 0.5)
@@ -112,6 +113,11 @@ def _cubes(scans: Sequence[Scan], side: int, region_mm: float) -> tuple[np.ndarr
     middle = 0.5 * (inside.min(axis=0) + inside.max(axis=0))
     center_mm = first.grid.affine[:3, :3] @ middle + first.grid.affine[:3, 3]
     edge = region_mm / side
+    if all(_is_cube(image, side, edge) and image.grid.same_as(mask.grid) for image, mask in loaded):
+        return (
+            np.stack([image.data for image, _ in loaded]).astype(np.float32),
+            np.stack([mask.data > 0.5 for _, mask in loaded]),
+        )
     affine = np.diag([edge, edge, edge, 1.0])
     affine[:3, 3] = center_mm - 0.5 * (side - 1) * edge
     grid = Grid((side, side, side), affine)
@@ -122,6 +128,11 @@ def _cubes(scans: Sequence[Scan], side: int, region_mm: float) -> tuple[np.ndarr
         images.append(resample(image, grid, outside=outside).data)
         masks.append(resample(mask, grid, order=0).data > 0.5)
     return np.stack(images), np.stack(masks)
+
+
+def _is_cube(image: Image, side: int, edge_mm: float) -> bool:
+    grid = image.grid
+    return grid.shape == (side,) * 3 and bool(np.allclose(grid.spacing_mm, edge_mm, rtol=1e-3))
 
 
 def _check_held(mask: Image, center_mm: np.ndarray, region_mm: float) -> None:

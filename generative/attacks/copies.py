@@ -77,12 +77,15 @@ class Comparison:
 
     Args:
         members: training patients.
-        reference: other real patients; both say what is common to all.
+        reference: other real patients; all say together what is common to patients. None where
+            they are compared themselves, since it would make them alike to nobody.
     """
 
-    def __init__(self, members: ScanCohort, reference: ScanCohort) -> None:
-        known, other = magnitudes(members.images), magnitudes(reference.images)
-        both = np.concatenate([known, other])
+    def __init__(self, members: ScanCohort, reference: ScanCohort | None = None) -> None:
+        known = magnitudes(members.images)
+        both = known
+        if reference is not None:
+            both = np.concatenate([known, magnitudes(reference.images)])
         # What is common to all patients, in every orientation, says nothing of one of them.
         self._middle = np.mean([both.mean(axis=0)[:, order] for order in ORDERS], axis=0)
         self._known = self._unit(known)

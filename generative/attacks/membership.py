@@ -104,7 +104,7 @@ def nearest_voxels(synthetic: ScanCohort, members: ScanCohort, nonmembers: ScanC
 
 def nearest_turned(synthetic: ScanCohort, members: ScanCohort, nonmembers: ScanCohort) -> Scores:
     """Largest similarity to any synthetic patient that flips, axes and shifts do not change."""
-    compare = Comparison(synthetic, nonmembers)
+    compare = Comparison(synthetic)
     return compare.nearest(members)[0], compare.nearest(nonmembers)[0]
 
 
