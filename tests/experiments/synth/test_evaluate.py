@@ -161,7 +161,7 @@ def test_a_folder_of_volumes_without_labels_can_be_judged(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "Utility was left out: the synthetic cohort has no labels" in printed
     found = json.loads((tmp_path / "page" / "evaluation.json").read_text())
-    assert found["verdicts"]["fidelity"] == "passed"
+    assert found["verdicts"]["fidelity"] != "failed" and found["synthetic"] == 40
 
 
 def test_a_cohort_that_is_not_there_is_said(tmp_path, capsys):
