@@ -45,7 +45,7 @@ def effect_chart(effects: Effects) -> Markup:
         _text(f"{margin:.0f}", f"{margin - 14:.0f}", "effect in synthetic patients", "start")
     )
     size = side + 2.0 * margin
-    return _svg(size, size, parts, "Effects of features, synthetic against real")
+    return _svg(size, size, parts, "Effects of features, synthetic against real", "chart square")
 
 
 def attack_chart(membership: Membership) -> Markup:
@@ -76,9 +76,11 @@ def attack_chart(membership: Membership) -> Markup:
     return _svg(left + width + 20.0, height, parts, "Attacks on membership")
 
 
-def _svg(width: float, height: float, parts: list[Markup], label: str) -> Markup:
+def _svg(
+    width: float, height: float, parts: list[Markup], label: str, class_: str = "chart"
+) -> Markup:
     box = f"0 0 {width:.0f} {height:.0f}"
-    return element("svg", *parts, viewBox=box, class_="chart", role="img", aria_label=label)
+    return element("svg", *parts, viewBox=box, class_=class_, role="img", aria_label=label)
 
 
 def _line(x1: str, y1: str, x2: str, y2: str, **more: object) -> Markup:

@@ -31,11 +31,13 @@ _TAGS: dict[Status, str] = {
 _STYLE = """
 .sheet td, .sheet th { padding: 4px 10px 4px 0; border: 0; }
 .sheet { width: auto; }
+.sheet td:first-child { padding-right: 30px; }
 .sheet img { image-rendering: pixelated; display: block; max-width: 100%; }
 .verdicts { display: flex; flex-wrap: wrap; gap: 12px 32px; margin: 8px 0 18px; padding: 0; }
 .verdicts li { list-style: none; font-size: 1.05rem; }
 .verdicts .tag { font-size: 0.95rem; }
 svg.chart { display: block; width: 100%; max-width: 640px; height: auto; }
+svg.chart.square { max-width: 440px; }
 svg.chart text { font: 12px system-ui, sans-serif; fill: #3c444c; }
 """
 
@@ -96,7 +98,8 @@ def _verdicts(result: Evaluation) -> Markup:
     rows = [[c.group, c.name, c.demand, c.found, _tag(c.status)] for c in result.criteria]
     notes = [
         "“Not shown”: the figure lies beyond its limit, but so few patients would give it by"
-        " chance. Bounds on attacks need about 800 training and 800 test patients.",
+        " chance. Bounds on attacks need about 800 training and 800 test patients; one generator in twenty"
+        " that leaks nothing fails them by chance.",
         "Attacks can show a leak; that none was found proves nothing. Only a privacy budget does.",
     ]
     return Markup(
@@ -151,7 +154,12 @@ def _radiomics(result: Evaluation) -> Markup:
     kept = result.preservation
     worst = sorted(range(len(kept.names)), key=lambda i: -kept.kolmogorov_smirnov[i])[:12]
     rows = [
-        [kept.names[i], float(kept.kolmogorov_smirnov[i]), float(kept.quantile_error[i])]
+        [
+            kept.names[i],
+            float(kept.kolmogorov_smirnov[i]),
+            float(kept.quantile_error[i]),
+            *_effects_of(result, kept.names[i]),
+        ]
         for i in worst
     ]
     words = [
@@ -174,10 +182,11 @@ def _radiomics(result: Evaluation) -> Markup:
         )
     parts.append(
         table(
-            ["Feature", "Kolmogorov-Smirnov", "Quantile error (SD)"],
+            ["Feature", "Kolmogorov-Smirnov", "Quantile error (SD)", "Effect, real", "synthetic"],
             rows,
-            caption="The twelve features that differ most.",
-            right=(1, 2),
+            caption="The twelve features that differ most; the JSON file holds all. Effects are of"
+            " features of the first scan.",
+            right=(1, 2, 3, 4),
         )
     )
     return Markup("".join(parts))
@@ -243,6 +252,13 @@ def _attacks(membership: Membership) -> Markup:
         caption=f"{membership.members} members, {membership.nonmembers} others. Strongest AUC"
         f" between {low:.3f} and {high:.3f}, corrected for {len(rows)} attacks.",
     )
+
+
+def _effects_of(result: Evaluation, name: str) -> tuple[object, object]:
+    if result.effects is None or name not in result.effects.names:
+        return "", ""
+    place = result.effects.names.index(name)
+    return float(result.effects.real[place]), float(result.effects.synthetic[place])
 
 
 def _figure(figure: Figure | None) -> str:

@@ -42,7 +42,8 @@ def picture_sheet(
             )
         )
     days = ", ".join(f"{day:g}" for day in real.days[0])
-    head = element("tr", element("th", f"Real, days {days}"), element("th", "Synthetic"))
+    kind = "Real (simulated)" if real.provenance.startswith("simulated") else "Real"
+    head = element("tr", element("th", f"{kind}, days {days}"), element("th", "Synthetic"))
     return element("table", element("thead", head), element("tbody", *rows), class_="sheet")
 
 
