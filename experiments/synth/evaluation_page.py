@@ -98,8 +98,8 @@ def _verdicts(result: Evaluation) -> Markup:
     rows = [[c.group, c.name, c.demand, c.found, _tag(c.status)] for c in result.criteria]
     notes = [
         "“Not shown”: the figure lies beyond its limit, but so few patients would give it by"
-        " chance. Bounds on attacks need about 800 training and 800 test patients; one generator in twenty"
-        " that leaks nothing fails them by chance.",
+        " chance. Bounds on attacks need about 800 training and 800 test patients.",
+        "One generator in twenty that leaks nothing fails the attacks by chance.",
         "Attacks can show a leak; that none was found proves nothing. Only a privacy budget does.",
     ]
     return Markup(
