@@ -116,7 +116,8 @@ def effects(
         # A draw of a sample holds the noise of both.
         corrected.append(lin_ccc(one, other, noise=(2.0 * noise[0], 2.0 * noise[1])))
     value = lin_ccc(first, second, noise=noise)
-    told = interval(value, np.array(corrected)) if np.isfinite(value) else None
+    shown = np.isfinite(value) and np.isfinite(corrected).mean() > 0.5
+    told = interval(value, np.array(corrected)) if shown else None
     return Effects(
         names,
         first,

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import nibabel
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 
 from experiments.cli import main
 from experiments.synth.evaluate import Evaluation, evaluate
+from experiments.synth.evaluate_files import read_synthetic
 from experiments.synth.evaluation_page import OWNER, SIMULATED, evaluation_page
 from experiments.synth.picture_sheet import outlined
 from experiments.synth.verdicts import Criterion, Status, limits_for, verdict
@@ -56,6 +59,15 @@ def test_a_blank_generator_fails_fidelity_and_utility_and_leaks_nothing():
     assert result.verdicts["privacy"] != "failed"
     assert result.copies is not None and result.copies.count == 0
     assert result.density.value < 0.05 and result.coverage.value < 0.05
+
+
+def test_scores_from_inside_the_generator_are_one_more_attack():
+    members, test, fresh = thirds()
+    inside = {"discriminator": (np.ones(len(members)), np.zeros(len(test)))}
+    result = evaluate(fresh, test, members, inside_scores=inside)
+    assert result.membership is not None
+    assert result.membership.strongest.name == "discriminator"
+    assert result.verdicts["privacy"] == "failed"
 
 
 def test_without_members_privacy_is_not_examined():
@@ -162,6 +174,15 @@ def test_a_folder_of_volumes_without_labels_can_be_judged(tmp_path, capsys):
     assert "Utility was left out: the synthetic cohort has no labels" in printed
     found = json.loads((tmp_path / "page" / "evaluation.json").read_text())
     assert found["verdicts"]["fidelity"] != "failed" and found["synthetic"] == 40
+
+
+def test_a_release_is_read_by_its_own_reader(tmp_path, monkeypatch):
+    _, test, fresh = thirds()
+    reader = ModuleType("generative.release")
+    reader.load_release = lambda folder: fresh  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "generative.release", reader)
+    (tmp_path / "certificate.json").write_text("{}")
+    assert read_synthetic(tmp_path, like=test) is fresh
 
 
 def test_a_cohort_that_is_not_there_is_said(tmp_path, capsys):
