@@ -32,7 +32,8 @@ _STYLE = """
 .sheet td, .sheet th { padding: 4px 10px 4px 0; border: 0; }
 .sheet { width: auto; }
 .sheet td:first-child { padding-right: 30px; }
-.sheet img { image-rendering: pixelated; display: block; max-width: 100%; }
+.sheet img { display: block; max-width: 100%; }
+figure + figure { margin-top: 18px; }
 .verdicts { display: flex; flex-wrap: wrap; gap: 12px 32px; margin: 8px 0 18px; padding: 0; }
 .verdicts li { list-style: none; font-size: 1.05rem; }
 .verdicts .tag { font-size: 0.95rem; }

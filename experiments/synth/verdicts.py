@@ -119,7 +119,7 @@ def utility_criteria(
         Criterion(
             "utility",
             "AUC on real patients, trained on synthetic minus trained on real ones",
-            f"at least -{limits.utility:.2f}",
+            f"at least −{limits.utility:.2f}",
             why_not if utility is None else str(utility.difference),
             "not examined" if utility is None else _at_least(utility.difference, -limits.utility),
         ),

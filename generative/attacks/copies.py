@@ -100,8 +100,7 @@ class Comparison:
                 made = np.ascontiguousarray(values[:, scan])
                 for order in ORDERS:
                     np.maximum(found, np.take(made, order[_HALF], axis=1) @ known, out=found)
-        found *= 2.0
-        return found
+        return 2.0 * found  # the other half of the frequencies adds as much
 
     def nearest(self, cohort: ScanCohort) -> tuple[Float[np.ndarray, " m"], np.ndarray]:
         """Largest similarity of each patient to any member, and which member it is."""
