@@ -145,7 +145,9 @@ def _surface(mask: np.ndarray, spacing_mm: np.ndarray) -> float:
 
 def _border(image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray) -> dict[str, float]:
     """How the tumor's core differs from its rim, and how sharply it ends."""
-    depth = np.asarray(ndimage.distance_transform_edt(mask, sampling=spacing_mm))
+    padded = np.pad(mask, 1)  # a tumor that reaches the end of the volume ends there
+    depth = np.asarray(ndimage.distance_transform_edt(padded, sampling=spacing_mm))
+    depth = depth[1:-1, 1:-1, 1:-1]
     away = np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm))
     edge = float(spacing_mm.max())
     inside = image[mask]

@@ -92,6 +92,16 @@ def test_a_tumor_that_is_gone_and_an_image_without_contrast_have_finite_features
     assert found["change2_log_volume"] < -5.0 and found["change2_overlap"] == 0.0
 
 
+@pytest.mark.parametrize("voxels", [1, 2, None])
+def test_the_smallest_and_the_largest_mask_have_finite_features(voxels):
+    images, masks = patient(side=10)
+    masks[:] = False
+    masks[:, 5, 5, 5 : None if voxels is None else 5 + voxels] = True
+    masks |= voxels is None
+    found = patient_features(images, masks, SPACING)
+    assert np.isfinite(list(found.values())).all()
+
+
 def test_later_scans_show_in_the_change_alone():
     images, masks = patient()
     before = patient_features(images, masks, SPACING)
