@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from generative.attacks.copies import Comparison, copy_threshold, find_copies, magnitudes
 from generative.attacks.disclosure import attribute_inference, linkability
@@ -13,7 +14,7 @@ from generative.attacks.membership import density_ratio, membership_attacks, nea
 from generative.attacks.outcome import judge, tpr_at
 from generative.metrics.features import features, first_scan_only
 from generative.metrics.figure import auc
-from tests.generative.cohorts import blank, copying, thirds, turned
+from tests.generative.cohorts import SIZE, blank, copying, thirds, turned
 
 
 def normal(count: int, size: int = 6, seed: int = 0) -> np.ndarray:
@@ -85,6 +86,14 @@ def test_fresh_patients_and_copies_of_others_are_no_copies():
     assert find_copies(fresh, members, test).count == 0
     assert find_copies(copying(test), members, test).count == 0
     assert find_copies(blank(fresh), members, test).count == 0
+
+
+def test_blurred_and_mixed_copies_are_copies():
+    members, test, fresh = thirds()
+    blurred = ndimage.gaussian_filter(members.images, (0, 0, 0.8, 0.8, 0.8))
+    mixed = np.float32(0.7) * members.images + np.float32(0.3) * np.roll(members.images, 1, axis=0)
+    for images in (blurred, mixed):
+        assert find_copies(replace(fresh, images=images), members, test).count > 0.9 * SIZE
 
 
 def test_one_copied_scan_is_enough():
