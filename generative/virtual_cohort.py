@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float32
 
 from generative.cohort import ScanCohort
 from generative.renderer import levels_of, render
@@ -14,6 +16,36 @@ from twin.errors import TwinError
 from twin.grid import Grid
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class VirtualPatient:
+    """Scans of one virtual patient, and what only the simulation knows."""
+
+    images: Float32[np.ndarray, "t x y z"]
+    masks: Bool[np.ndarray, "t x y z"]
+    responded: bool
+    truth: dict[str, float]
+
+
+def simulate_patient(
+    world: World,
+    grid: Grid,
+    modality: str,
+    random: np.random.Generator,
+    days: Sequence[float] = SCAN_DAYS,
+) -> VirtualPatient:
+    """One patient of a world, scanned on some days.
+
+    Raises:
+        TwinError: an unknown modality, or a region too small for the tumors.
+    """
+    tumor = grow_tumor(world, grid, random, days)
+    clean, contrast = render(tumor, world, modality, random)
+    images = [world.scanner.scan(image, grid, contrast=contrast, random=random) for image in clean]
+    return VirtualPatient(
+        np.stack(images).astype(np.float32), tumor.masks, tumor.responded, tumor.truth
+    )
 
 
 def simulate_cohort(
@@ -52,13 +84,10 @@ def simulate_cohort(
     responded = np.empty(patients, bool)
     truth: dict[str, np.ndarray] = {}
     for index in range(patients):
-        random = np.random.default_rng([seed, index])
-        tumor = grow_tumor(world, grid, random)
-        clean, contrast = render(tumor, world, modality, random)
-        for scan, image in enumerate(clean):
-            images[index, scan] = world.scanner.scan(image, grid, contrast=contrast, random=random)
-        masks[index], responded[index] = tumor.masks, tumor.responded
-        for name, value in tumor.truth.items():
+        patient = simulate_patient(world, grid, modality, np.random.default_rng([seed, index]))
+        images[index], masks[index] = patient.images, patient.masks
+        responded[index] = patient.responded
+        for name, value in patient.truth.items():
             truth.setdefault(name, np.empty(patients))[index] = value
         if progress is not None:
             progress(index + 1, patients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,10 @@ VISIBLE = 0.35
 """Cell fraction at which a reader draws the outline."""
 _GROWTH_DAYS = 15.0
 _DRAWING_WOBBLE = 0.05
+
+
+class UnseenTumor(TwinError):
+    """A tumor too small for any voxel of its grid."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,19 @@ class VirtualTumor:
     truth: dict[str, float]
 
 
-def grow_tumor(world: World, grid: Grid, random: np.random.Generator) -> VirtualTumor:
+def grow_tumor(
+    world: World,
+    grid: Grid,
+    random: np.random.Generator,
+    days: Sequence[float] = SCAN_DAYS,
+) -> VirtualTumor:
     """Draw a patient of a world, grow the tumor, treat it and follow it.
+
+    Args:
+        world: law of nature.
+        grid: voxels of the tumor region.
+        random: of every draw.
+        days: of the scans, from 0 on; the response is read at the last of `SCAN_DAYS` always.
 
     Raises:
         TwinError: the tumors of this world do not fit into the grid, or the solver failed.
@@ -79,12 +95,13 @@ def grow_tumor(world: World, grid: Grid, random: np.random.Generator) -> Virtual
     )
     core_share = float(np.interp(share[1], (0.0, 1.0), world.core_share))
     core = _core(core_share, grown.seen[0] > VISIBLE, grid, random)
+    followed = sorted({*days, SCAN_DAYS[-1]})
     course = simulate(
         world.model,
         params,
         domain,
         SCHEDULE,
-        SCAN_DAYS,
+        followed,
         initial=np.clip(grown.viable[0], 0.0, 1.0),
         dose_maps=1.0 - (1.0 - world.core_dose) * core[None],
     )
@@ -92,23 +109,24 @@ def grow_tumor(world: World, grid: Grid, random: np.random.Generator) -> Virtual
         raise TwinError("the course of a virtual tumor failed", where=f"world {world.name}")
     masks = np.stack([_outline(seen, grid, tissue, random) for seen in course.seen])
     if not masks[0].any():
-        raise TwinError(
+        raise UnseenTumor(
             "a tumor of this world cannot be seen on this grid",
             where=f"world {world.name}",
             expected=f"a region of at least {2.0 * _radius_mm(world.volume_ml[1]):.0f} mm",
             got=f"{grid.shape} voxels of {spacing} mm",
         )
     amplitude = float(np.interp(share[0], (0.0, 1.0), world.texture_amplitude))
-    volumes = masks.sum(axis=(1, 2, 3)) * grid.voxel_volume_mm3 / 1000.0
+    volumes = dict(zip(followed, masks.sum(axis=(1, 2, 3)), strict=True))
+    shown = [followed.index(day) for day in days]
     return VirtualTumor(
         tissue,
         stroma,
-        course.viable,
-        course.seen,
-        masks,
+        course.viable[shown],
+        course.seen[shown],
+        masks[shown],
         core,
         _texture(amplitude, masks[0], world.texture_fwhm_mm, grid, random),
-        bool(volumes[-1] <= world.remission * volumes[0]),
+        bool(volumes[SCAN_DAYS[-1]] <= world.remission * volumes[0.0]),
         {
             **dict(zip(TRAITS, traits.tolist(), strict=True)),
             "visible_score": score,

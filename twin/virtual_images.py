@@ -1,5 +1,7 @@
 """How a virtual tumor is seen: block averages, correlated noise, outlines."""
 
+from functools import cache
+
 import numpy as np
 from scipy import ndimage
 
@@ -13,10 +15,17 @@ def smooth_noise(grid: Grid, fwhm_mm: float, random: np.random.Generator) -> np.
     """Gaussian noise of unit variance and mean 0, smoothed to `fwhm_mm`; (x, y, z) on `grid`."""
     sigma = fwhm_mm / FWHM_PER_SD / grid.spacing_mm
     field = ndimage.gaussian_filter(random.standard_normal(grid.shape), sigma, mode="wrap")
-    impulse = np.zeros(grid.shape)
-    impulse[tuple(n // 2 for n in grid.shape)] = 1.0
-    kernel = ndimage.gaussian_filter(impulse, sigma, mode="wrap")
-    return field / np.sqrt((kernel**2).sum())
+    sides = zip(grid.shape, sigma.tolist(), strict=True)
+    return field / np.prod([_kept_spread(side, width) for side, width in sides])
+
+
+@cache
+def _kept_spread(side: int, sigma: float) -> float:
+    """What smoothing along one axis leaves of the spread of white noise."""
+    impulse = np.zeros(side)
+    impulse[side // 2] = 1.0
+    kernel = ndimage.gaussian_filter1d(impulse, sigma, mode="wrap")
+    return float(np.sqrt((kernel**2).sum()))
 
 
 def block_mean(field: np.ndarray, factor: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-synth = App(name="synth", help="Synthetic scans: cohorts that a generator learns from.")
+synth = App(name="synth", help="Synthetic scans: cohorts, generators, releases.")
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 
@@ -62,6 +62,88 @@ def cohort(
             progress=progress,
         )
     print_cohort(made, out)
+
+
+@synth.command
+def train(
+    cohort: Annotated[Path, Parameter(help="Cohort file to learn from.")],
+    *,
+    epsilon: Annotated[
+        str, Parameter(help="Privacy budget of each patient, or none for no privacy.")
+    ],
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder of the model.")],
+    delta: Annotated[
+        float | None, Parameter(help="Chance that the budget is broken; 1 / (10 patients).")
+    ] = None,
+    engine: Annotated[
+        str | None, Parameter(help="moments or gan; what `recommend` says unless given.")
+    ] = None,
+    members: Annotated[
+        int, Parameter(help="Patients to simulate as the prior.", validator=_AT_LEAST_ONE)
+    ] = 3000,
+    seed: Annotated[int, Parameter(help="Seed of all draws but the privacy noise.")] = 0,
+) -> None:
+    """Train a generator on a cohort, under a privacy budget."""
+    from experiments import console
+    from experiments.synth.printing import print_model
+    from experiments.synth.training import train_model
+
+    with console.progress("Training", "steps") as progress:
+        model = train_model(
+            cohort,
+            out,
+            epsilon=epsilon,
+            delta=delta,
+            engine=engine,
+            members=members,
+            seed=seed,
+            progress=progress,
+        )
+    print_model(model, out)
+
+
+@synth.command
+def recommend(
+    *,
+    patients: Annotated[int, Parameter(help="Patients of the cohort.", validator=_AT_LEAST_ONE)],
+    epsilon: Annotated[str, Parameter(help="Privacy budget, or none.")],
+    delta: Annotated[float | None, Parameter(help="1 / (10 patients) unless given.")] = None,
+) -> None:
+    """Say which engine suits so many patients and such a budget, or that none can work."""
+    from experiments.console import say
+    from experiments.synth.training import parse_epsilon
+    from generative.privacy.recommend import recommend as advise
+
+    advice = advise(patients, parse_epsilon(epsilon), delta)
+    say(f"{advice.engine or 'no engine can work'}: {advice.reason}")
+
+
+@synth.command
+def sample(
+    model: Annotated[Path, Parameter(help="Folder of a model.")],
+    *,
+    out: Annotated[
+        Path, Parameter(name=["--out", "-o"], help="Cohort file (.h5), or folder of a release.")
+    ],
+    n: Annotated[
+        int, Parameter(name=["--n", "-n"], help="Patients to draw.", validator=_AT_LEAST_ONE)
+    ] = 1000,
+    condition: Annotated[
+        str | None,
+        Parameter(help="volume=12 or volume=5:20 (mL), response=0 or 1, joined by a comma."),
+    ] = None,
+    seed: Annotated[int, Parameter(help="Seed of every draw.")] = 0,
+) -> None:
+    """Draw synthetic patients from a model."""
+    from experiments import console
+    from experiments.synth.printing import print_cohort
+    from experiments.synth.sampling import sample_model
+
+    with console.progress("Drawing", "patients") as progress:
+        drawn = sample_model(
+            model, out, patients=n, condition=condition, seed=seed, progress=progress
+        )
+    print_cohort(drawn, out)
 
 
 @synth.command

@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.console import NOT_CLINICAL, say
 from generative.cohort import ScanCohort
+from generative.model import Generator
 
 if TYPE_CHECKING:
     from experiments.synth.evaluate import Evaluation
@@ -47,6 +48,23 @@ def separations(cohort: ScanCohort) -> list[str]:
         f"{name} {roc_auc_score(cohort.response, values):.2f}" for name, values in named.items()
     )
     return [f"AUC of response, simulated patients: {found}"]
+
+
+def print_model(model: Generator, path: Path) -> None:
+    """What a training spent, and what is weak about it."""
+    privacy, protocol = model.privacy, model.protocol
+    say(
+        f"Engine {privacy.engine}, trained on {privacy.patients} patients: {len(protocol.days)} "
+        f"{protocol.modality} scans of {protocol.side}³ voxels of {protocol.edge_mm:g} mm"
+    )
+    say(f"  {privacy.line}")
+    for charge in privacy.charges:
+        say(f"  paid: {charge.name}, noise {charge.noise_multiplier:.3g}, {charge.steps} times")
+    for what in privacy.unpaid:
+        say(f"  not paid: {what}")
+    if privacy.weakness:
+        say(f"  {privacy.weakness}")
+    say(f"Written to {path}. {NOT_CLINICAL}")
 
 
 def print_evaluation(result: Evaluation, out: Path) -> None:

@@ -1,0 +1,45 @@
+"""Weights that bring the moments of a pool to measured ones, and change it as little as possible.
+
+Among all weights of the pool, those of the largest entropy: w ∝ exp(φ·λ), where λ minimizes
+log mean exp(φ·λ) - m·λ + ½ λᵀ S λ for measured moments m with error covariance S (Dudík et al.
+2007, Journal of Machine Learning Research 8). The last term keeps noise from being fitted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from scipy import optimize, special
+
+
+def tilt(
+    statistics: Float[np.ndarray, "m k"],
+    target: Float[np.ndarray, " k"],
+    variance: Float[np.ndarray, " k"],
+) -> Float[np.ndarray, " m"]:
+    """Weights of the pool, summing to 1.
+
+    Args:
+        statistics: of each member of the pool.
+        target: their measured means.
+        variance: of the error of each measured mean.
+    """
+    centered = statistics - target
+
+    def dual(multipliers: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = centered @ multipliers
+        weights = special.softmax(scores)
+        value = special.logsumexp(scores) - np.log(len(scores))
+        value += 0.5 * float(variance @ multipliers**2)
+        return float(value), weights @ centered + variance * multipliers
+
+    start = np.zeros(statistics.shape[1])
+    found = optimize.minimize(
+        dual, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "maxfun": 4000}
+    )
+    return special.softmax(centered @ found.x)
+
+
+def effective_size(weights: Float[np.ndarray, " m"]) -> float:
+    """How many equal members the weighted ones are worth (Kish)."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
