@@ -130,7 +130,9 @@ def train_gan(
     return state[4]
 
 
-def make_networks(size: int, settings: GanSettings, seed: int) -> tuple[Generator, Discriminator]:
+def make_networks(
+    size: int, settings: GanSettings, seed: int
+) -> tuple[Generator, Discriminator]:
     """Networks as they start."""
     keys = nnx.Rngs(seed)
     made = dict(width=settings.width, blocks=settings.blocks, rngs=keys)
