@@ -25,7 +25,7 @@ from experiments.synth.verdicts import (
     utility_criteria,
     verdict,
 )
-from generative.attacks.copies import Copies, find_copies
+from generative.attacks.copies import Copies, count_repeats, find_copies
 from generative.attacks.disclosure import Disclosure, attribute_inference, linkability
 from generative.attacks.membership import Scores, membership_attacks
 from generative.attacks.outcome import Membership
@@ -54,6 +54,7 @@ class Evaluation:
         simulated: whether the "real" patients are simulated themselves.
         epsilon: budget of the generator; None where it had none.
         frechet, mmd, density, coverage, two_sample, spectrum, diversity: fidelity.
+        repeats: synthetic patients that are another one over again.
         volume, response: whether the cohort is what was asked for.
         preservation, effects: radiomics.
         utility: of a prediction; None with `without_utility` saying why.
@@ -73,6 +74,7 @@ class Evaluation:
     two_sample: Figure
     spectrum: Figure
     diversity: Diversity
+    repeats: int
     volume: Figure | None
     response: Figure | None
     preservation: Preservation
@@ -173,6 +175,7 @@ def _evaluate(
             radial_spectra(test.images), radial_spectra(synthetic.images), seed=seed
         ),
         diversity=diversity(test.images[:, 0], synthetic.images[:, 0], seed=seed),
+        repeats=count_repeats(synthetic, test),
         volume=volume,
         response=None
         if why_not

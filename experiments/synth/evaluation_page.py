@@ -141,6 +141,7 @@ def _fidelity(result: Evaluation) -> Markup:
         ["radial log spectrum, RMS difference", str(result.spectrum), "like real", "0"],
         ["MS-SSIM of pairs", str(diverse.synthetic), "real pairs", str(diverse.real)],
         ["more alike than real pairs", str(diverse.difference), "like real", "0"],
+        ["patients that repeat another one", str(result.repeats), "like real", "0"],
         ["R² of measured on requested volume", _figure(result.volume), "best", "1"],
         ["AUC of responses by a model of real patients", _figure(result.response), "best", "1"],
     ]

@@ -63,6 +63,18 @@ def find_copies(synthetic: ScanCohort, members: ScanCohort, nonmembers: ScanCoho
     return Copies(similarity >= threshold, similarity, nearest, threshold, between)
 
 
+def count_repeats(synthetic: ScanCohort, real: ScanCohort) -> int:
+    """Synthetic patients that are another synthetic patient over again.
+
+    Args:
+        synthetic: the cohort.
+        real: patients who are all different, and say how alike such are.
+    """
+    between = Comparison(real).nearest(real, itself=True)[0]
+    similarity = Comparison(synthetic).nearest(synthetic, itself=True)[0]
+    return int((similarity >= copy_threshold(between, len(synthetic))).sum())
+
+
 def copy_threshold(between_real: Float[np.ndarray, " q"], synthetic: int) -> float:
     """Similarity that no one of so many fresh patients reaches, but for a chance of 1 %."""
     far = np.arctanh(np.clip(between_real, -0.999999, 0.999999))
@@ -102,12 +114,21 @@ class Comparison:
                     np.maximum(found, np.take(made, order[_HALF], axis=1) @ known, out=found)
         return 2.0 * found  # the other half of the frequencies adds as much
 
-    def nearest(self, cohort: ScanCohort) -> tuple[Float[np.ndarray, " m"], np.ndarray]:
-        """Largest similarity of each patient to any member, and which member it is."""
+    def nearest(
+        self, cohort: ScanCohort, *, itself: bool = False
+    ) -> tuple[Float[np.ndarray, " m"], np.ndarray]:
+        """Largest similarity of each patient to any member, and which member it is.
+
+        Args:
+            cohort: patients to compare.
+            itself: whether they are the members, each of whom is then compared with the others.
+        """
         best, place = [], []
         for start in range(0, len(cohort), _STEP):
             rows = np.arange(start, min(start + _STEP, len(cohort)))
             found = self.similarities(cohort.select(rows))
+            if itself:
+                found[np.arange(len(rows)), rows] = -1.0
             place.append(found.argmax(axis=1))
             best.append(found.max(axis=1).astype(np.float64))
         return np.concatenate(best), np.concatenate(place)

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from generative.attacks.copies import Comparison, copy_threshold, find_copies, magnitudes
+from generative.attacks.copies import (
+    Comparison,
+    copy_threshold,
+    count_repeats,
+    find_copies,
+    magnitudes,
+)
 from generative.attacks.disclosure import attribute_inference, linkability
 from generative.attacks.membership import density_ratio, membership_attacks, nearest_features
 from generative.attacks.outcome import judge, tpr_at
@@ -79,6 +85,14 @@ def test_the_copies_of_a_copying_generator_are_counted_and_named():
     few = replace(fresh, images=fresh.images.copy())
     few.images[[3, 40]] = copying(members).images[[8, 9]]
     assert np.flatnonzero(find_copies(few, members, test).copied).tolist() == [3, 40]
+
+
+def test_a_generator_that_repeats_itself_is_counted():
+    _, test, fresh = thirds()
+    assert count_repeats(fresh, test) == 0
+    images = fresh.images.copy()
+    images[10:20] = copying(fresh.select(np.arange(10)), noise=0.1).images
+    assert count_repeats(replace(fresh, images=images), test) == 20
 
 
 def test_fresh_patients_and_copies_of_others_are_no_copies():
