@@ -193,3 +193,46 @@ def signing_key(
     from experiments.synth.workflow import make_key
 
     print_key(make_key(path), path)
+
+
+@synth.command
+def evaluate(
+    synthetic: Annotated[
+        Path, Parameter(help="Cohort file, release folder, or folder of NIfTI volumes.")
+    ],
+    *,
+    private: Annotated[Path, Parameter(help="Cohort file of real patients not trained on.")],
+    members: Annotated[
+        Path | None, Parameter(help="Cohort file of the training patients; attacks need it.")
+    ] = None,
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="Folder of the page.")] = Path(
+        "evaluation"
+    ),
+    epsilon: Annotated[
+        float | None, Parameter(help="Privacy budget of the generator; loosens the limits.")
+    ] = None,
+    labels: Annotated[
+        Path | None, Parameter(help="Table with the responses of a folder of volumes.")
+    ] = None,
+    label: Annotated[
+        str | None, Parameter(help="Its column that is 1 where they responded.")
+    ] = None,
+    seed: Annotated[int, Parameter(help="Seed of every draw.")] = 0,
+) -> None:
+    """Judge a synthetic cohort against private patients; the page stays with their owner."""
+    from experiments import console
+    from experiments.synth.evaluate_files import evaluate_files
+    from experiments.synth.printing import print_evaluation
+
+    with console.working("Judging"):
+        result = evaluate_files(
+            synthetic,
+            private=private,
+            members=members,
+            out=out,
+            epsilon=epsilon,
+            labels=labels,
+            label=label,
+            seed=seed,
+        )
+    print_evaluation(result, out)

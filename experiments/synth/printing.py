@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from experiments.console import NOT_CLINICAL, say
 from generative.cohort import ScanCohort
 from generative.model import Generator
 from generative.release import Verification, public_path
+
+if TYPE_CHECKING:
+    from experiments.synth.evaluate import Evaluation
 
 
 def print_cohort(cohort: ScanCohort, path: Path) -> None:
@@ -75,3 +79,24 @@ def print_model(model: Generator, path: Path) -> None:
     if privacy.weakness:
         say(f"  {privacy.weakness}")
     say(f"Written to {path}. {NOT_CLINICAL}")
+
+
+def print_evaluation(result: Evaluation, out: Path) -> None:
+    """The verdicts of a synthetic cohort, criterion by criterion."""
+    from rich.table import Table
+
+    from experiments.console import show
+
+    table = Table(title=f"{result.synthetic} synthetic against {result.test} test patients")
+    for column in ("", "criterion", "limit", "found (95 % interval)", ""):
+        table.add_column(column)
+    for c in result.criteria:
+        table.add_row(c.group, c.name, c.demand, c.found, c.status)
+    show(table)
+    say("; ".join(f"{group}: {status}" for group, status in result.verdicts.items()))
+    if result.without_utility:
+        say(f"Utility was left out: {result.without_utility}.")
+    if result.simulated:
+        say("The patients judged against are simulated.")
+    say(f"Page: {out / 'evaluation.html'}; it shows private patients and stays with their owner.")
+    say(NOT_CLINICAL)

@@ -26,9 +26,9 @@ Progress = Callable[[int, int], None]
 
 def read_real_cohort(
     folder: Path,
-    labels: Path,
+    labels: Path | None,
     *,
-    label: str,
+    label: str | None,
     columns: Sequence[str] = (),
     modality: str = "PET",
     side: int = 32,
@@ -39,8 +39,9 @@ def read_real_cohort(
 
     Args:
         folder: PATIENT/MODALITY_image.nii.gz and _mask.nii.gz, or patient folders.
-        labels: CSV or Parquet with a column `patient`.
-        label: column that is 1 where the tumor responded, else 0.
+        labels: CSV or Parquet with a column `patient`; None where there is none.
+        label: column that is 1 where the tumor responded, else 0; without it no tumor counts as
+            having responded.
         columns: clinical columns to keep, numbers.
         modality: which images.
         side: voxels along each edge of the cube around a tumor.
@@ -73,8 +74,11 @@ def read_real_cohort(
             fix="Leave out the patients or scans that do not fit.",
         )
     names = sorted(series)
-    table = _numbers(labels, names, [label, *columns])
-    _check_label(table[label], label, names, labels)
+    response, table = np.zeros(len(names), bool), {}
+    if labels is not None and label is not None:
+        table = _numbers(labels, names, [label, *columns])
+        _check_label(table[label], label, names, labels)
+        response = table[label] == 1.0
     cubes = []
     for done, name in enumerate(names):
         try:
@@ -89,17 +93,18 @@ def read_real_cohort(
         images=np.stack([images for images, _ in cubes]),
         masks=np.stack([masks for _, masks in cubes]),
         days=np.array([[scan.day - series[n][0].day for scan in series[n]] for n in names]),
-        response=table[label] == 1.0,
+        response=response,
         spacing_mm=(edge, edge, edge),
         modality=modality,
         provenance="private",
-        source=f"patients of {folder.name}, label {label}",
-        columns={name: table[name] for name in columns},
+        source=f"patients of {folder.name}, {f'label {label}' if label else 'no labels'}",
+        columns={name: table[name] for name in columns if name in table},
     )
 
 
 def _cubes(scans: Sequence[Scan], side: int, region_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """(T, x, y, z) images and masks in a cube around the middle of the first mask."""
+    """(T, x, y, z) images and masks in a cube around the middle of the first mask; as they are
+    where they come on such a cube, so that nothing is blurred twice."""
     loaded = [scan.load() for scan in scans]
     first = loaded[0][1]
     inside = np.argwhere(first.data > 0.5)
@@ -108,6 +113,11 @@ def _cubes(scans: Sequence[Scan], side: int, region_mm: float) -> tuple[np.ndarr
     middle = 0.5 * (inside.min(axis=0) + inside.max(axis=0))
     center_mm = first.grid.affine[:3, :3] @ middle + first.grid.affine[:3, 3]
     edge = region_mm / side
+    if all(_is_cube(image, side, edge) and image.grid.same_as(mask.grid) for image, mask in loaded):
+        return (
+            np.stack([image.data for image, _ in loaded]).astype(np.float32),
+            np.stack([mask.data > 0.5 for _, mask in loaded]),
+        )
     affine = np.diag([edge, edge, edge, 1.0])
     affine[:3, 3] = center_mm - 0.5 * (side - 1) * edge
     grid = Grid((side, side, side), affine)
@@ -118,6 +128,11 @@ def _cubes(scans: Sequence[Scan], side: int, region_mm: float) -> tuple[np.ndarr
         images.append(resample(image, grid, outside=outside).data)
         masks.append(resample(mask, grid, order=0).data > 0.5)
     return np.stack(images), np.stack(masks)
+
+
+def _is_cube(image: Image, side: int, edge_mm: float) -> bool:
+    grid = image.grid
+    return grid.shape == (side,) * 3 and bool(np.allclose(grid.spacing_mm, edge_mm, rtol=1e-3))
 
 
 def _check_held(mask: Image, center_mm: np.ndarray, region_mm: float) -> None:

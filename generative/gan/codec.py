@@ -243,8 +243,8 @@ def _strengths(rest: np.ndarray, masks: np.ndarray) -> Float[np.ndarray, "6 t"]:
     """Logarithms of the noise: its bands around the tumor, in the tumor relative, at outlines."""
     images, distances = np.split(rest, 2)
     tumor = masks[0]
-    wide = np.asarray(ndimage.binary_dilation(tumor, iterations=2))
-    near = wide & ~np.asarray(ndimage.binary_erosion(tumor, iterations=2))
+    wide = np.asarray(ndimage.binary_dilation(tumor, iterations=2), bool)
+    near = wide & ~np.asarray(ndimage.binary_erosion(tumor, iterations=2), bool)
     outer = (images**2)[:, ~wide].mean(axis=1) + 1e-8 if not wide.all() else np.full(len(images), 1)
     inner = np.sqrt(((images**2)[:, tumor].mean(axis=1) + 1e-8) / outer)
     even = images / np.where(tumor, inner[:, None, None, None], 1.0)
