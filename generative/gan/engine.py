@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from generative.cohort import ScanCohort
 from generative.gan.codec import SYMMETRIES, Codec, fit_codec
 from generative.gan.model import Bank, GanModel
 from generative.gan.training import Codes, GanSettings, train_gan
@@ -19,8 +20,8 @@ from generative.moments.engine import train_moments
 from generative.moments.model import MomentsModel
 from generative.privacy.ledger import GuardedCohort
 
-COMPONENTS = 384
-_BANK = 800
+COMPONENTS = 256
+_BANK = 600
 _ORIENTATIONS = 8
 _SCANS = "scans as they are, in every step of the discriminator and of the generator"
 
@@ -76,27 +77,38 @@ def train_gan_model(
 
 
 def make_bank(steered: MomentsModel, seed: int) -> tuple[Codec, Bank]:
-    """Codec and bank of the simulated patients that are in play."""
+    """Codec and bank of the simulated patients that are in play.
+
+    The codec is fitted to every second one and the bank made of the others, so that codes of the
+    bank fit the basis no better than those of patients it was not made from.
+    """
     random = np.random.default_rng([seed, 3])
     shares = steered.weights.sum(axis=1)
-    drawn = random.choice(len(shares), 4 * _BANK, p=shares / shares.sum())
-    rows = np.unique(drawn)[:_BANK]
-    patients = [steered.pool.patient(int(row)) for row in rows]
-    images = np.stack([p.images for p in patients if p is not None])
-    masks = np.stack([p.masks for p in patients if p is not None])
-    unlabelled = np.ones(len(rows), bool)
-    cohort = synthetic_cohort(
-        steered.protocol, images, masks, unlabelled, volume_ml=None, source="steered simulation"
-    )
-    components = min(COMPONENTS, 2 * len(rows))
-    codec = fit_codec(cohort, components, seed=seed, turns=4)
+    drawn = random.choice(len(shares), 10 * _BANK, p=shares / shares.sum())
+    rows = random.permutation(np.unique(drawn))[: 2 * _BANK]
+    others, rows = rows[::2], rows[1::2]
+    components = min(COMPONENTS, len(others))
+    codec = fit_codec(_simulated(steered, others), components, seed=seed, turns=4)
     chances = steered.weights[rows]
     bank = Bank(
-        codec.encode(cohort, _ORIENTATIONS, seed).astype(np.float16),
+        codec.encode(_simulated(steered, rows), _ORIENTATIONS, seed).astype(np.float16),
         chances / chances.sum(),
         steered.volumes_ml[rows],
     )
     return codec, bank
+
+
+def _simulated(steered: MomentsModel, rows: np.ndarray) -> ScanCohort:
+    """Patients of the pool, without a response."""
+    found = [steered.pool.patient(int(row)) for row in rows]
+    return synthetic_cohort(
+        steered.protocol,
+        np.stack([patient.images for patient in found if patient is not None]),
+        np.stack([patient.masks for patient in found if patient is not None]),
+        np.zeros(len(rows), bool),
+        volume_ml=None,
+        source="steered simulation",
+    )
 
 
 def bank_codes(bank: Bank) -> Codes:

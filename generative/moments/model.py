@@ -14,10 +14,13 @@ from generative.cohort import ScanCohort
 from generative.model import Progress, ScanProtocol, synthetic_cohort, write_model
 from generative.moments.prior import Pool
 from generative.privacy.ledger import PrivacyStatement
+from generative.virtual_cohort import VirtualPatient
 from twin.errors import TwinError
 
 _KERNEL = 0.04
 _LEAST_WEIGHT = 1e-9
+_ATTEMPTS = 5  # at another patient of the same constants
+_VOLUME_ERROR = 0.12  # of the logarithm
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,16 @@ class MomentsModel:
         side, scans = self.protocol.side, len(self.protocol.days)
         images = np.empty((patients, scans, side, side, side), np.float32)
         masks = np.empty(images.shape, bool)
-        used: dict[int, int] = {}
+        used: set[int] = set()
         for row, choice in enumerate(chosen):
             index = int(choice) // 2
             patient = self.pool.patient(index)
+            if index in used:
+                wish = None if volume_ml is None else float(volume_ml[row])
+                patient = self._another(index, (seed, row), wish) or patient
             assert patient is not None, "the pool keeps patients that were seen"
-            turn = _turn(used.get(index, 0), random)
-            used[index] = used.get(index, 0) + 1
-            images[row], masks[row] = turn(patient.images), turn(patient.masks)
+            used.add(index)
+            images[row], masks[row] = patient.images, patient.masks
             if progress is not None:
                 progress(row + 1, patients)
         return synthetic_cohort(
@@ -115,6 +120,19 @@ class MomentsModel:
             if self.privacy.epsilon is not None
             else "drawn from a simulated prior, steered by moments of a cohort",
         )
+
+    def _another(
+        self, index: int, again: tuple[int, int], volume_ml: float | None
+    ) -> VirtualPatient | None:
+        """Another patient of the same constants, whose volume is as wished."""
+        for attempt in range(_ATTEMPTS):
+            found = self.pool.patient(index, (*again, attempt))
+            if found is None:
+                continue
+            volume = float(found.masks[0].sum()) * self.protocol.voxel_ml
+            if volume_ml is None or abs(np.log(volume / volume_ml)) <= _VOLUME_ERROR:
+                return found
+        return None
 
     def _near(
         self, weights: Float[np.ndarray, "m 2"], volume_ml: float, random: np.random.Generator
@@ -139,12 +157,3 @@ def _systematic(
     edges = np.cumsum(weights / weights.sum())
     places = (np.arange(count) + random.uniform()) / count
     return random.permutation(np.searchsorted(edges, places).clip(0, len(weights) - 1))
-
-
-def _turn(used: int, random: np.random.Generator) -> Any:
-    """As it is at the first use; flipped and turned at every further one."""
-    if used == 0:
-        return lambda scans: scans
-    order = random.permutation(3) + 1
-    flips = tuple((np.flatnonzero(random.integers(0, 2, 3)) + 1).tolist())
-    return lambda scans: np.flip(np.transpose(scans, (0, *order)), flips)

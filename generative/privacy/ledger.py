@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -188,17 +187,9 @@ class GuardedCohort:
             TwinError: the budget does not hold it.
         """
         self.ledger.pay(Charge(name, noise_multiplier))
-        vectors = np.nan_to_num(np.asarray(values(self._cohort), float))
+        vectors = np.asarray(values(self._cohort), float)
+        vectors = np.clip(np.nan_to_num(vectors), -bound, bound)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         clipped = vectors * np.minimum(1.0, bound / np.maximum(norms, 1e-300))
         noise = random.standard_normal(clipped.shape[1]) * noise_multiplier * bound
         return clipped.sum(axis=0) + noise
-
-    def charged_scans(self, charge: Charge) -> Any:
-        """Scans for a mechanism that clips and adds noise itself, charged before it begins.
-
-        Raises:
-            TwinError: the budget does not hold it.
-        """
-        self.ledger.pay(charge)
-        return self._cohort
