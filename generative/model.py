@@ -180,10 +180,9 @@ def read_model(folder: Path) -> Generator:
     Raises:
         TwinError: missing, damaged, or of another version.
     """
-    from generative.gan.model import GanModel
     from generative.moments.model import MomentsModel
 
-    engines: dict[str, Any] = {MomentsModel.ENGINE: MomentsModel, GanModel.ENGINE: GanModel}
+    engines: dict[str, Any] = {MomentsModel.ENGINE: MomentsModel}
     try:
         page = json.loads((folder / _PAGE).read_text())
         if page.get("schema") != SCHEMA or page.get("engine") not in engines:
@@ -202,7 +201,7 @@ def read_model(folder: Path) -> Generator:
                 "unpaid": tuple(said["unpaid"]),
             }
         )
-        with np.load(folder / _ARRAYS, allow_pickle=False) as file:
+        with (folder / _ARRAYS).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return engines[page["engine"]].restore(protocol, privacy, page["settings"], arrays)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:

@@ -51,6 +51,8 @@ class Case:
         pet_cases: scans of `radiomics_pet_s_per_case`.
         tasks: prediction tasks of `real_tasks_s`.
         permutations: shuffled outcomes of each of them; None for as many as the task says.
+        virtual_patients, virtual_side: simulated patients and voxels along an edge of their scans.
+        prior_patients: simulated in the last round of `dp_train_s`.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -67,6 +69,9 @@ class Case:
     pet_cases: int = 36
     tasks: int = 100
     permutations: int | None = None
+    virtual_patients: int = 1000
+    virtual_side: int = 32
+    prior_patients: int = 2400
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -77,4 +82,4 @@ class Case:
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1, 1, 1, 2)
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1, 1, 1, 2, 40, 16, 9)

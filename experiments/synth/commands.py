@@ -75,9 +75,6 @@ def train(
     delta: Annotated[
         float | None, Parameter(help="Chance that the budget is broken; 1 / (10 patients).")
     ] = None,
-    engine: Annotated[
-        str | None, Parameter(help="moments or gan; what `recommend` says unless given.")
-    ] = None,
     members: Annotated[
         int, Parameter(help="Patients to simulate as the prior.", validator=_AT_LEAST_ONE)
     ] = 3000,
@@ -94,7 +91,6 @@ def train(
             out,
             epsilon=epsilon,
             delta=delta,
-            engine=engine,
             members=members,
             seed=seed,
             progress=progress,

@@ -8,11 +8,9 @@ import numpy as np
 
 from generative.cohort import read_cohort
 from generative.model import Generator, Progress, ScanProtocol
+from generative.moments.engine import train_moments
 from generative.privacy.ledger import GuardedCohort, Ledger
-from generative.privacy.recommend import recommend
 from twin.errors import TwinError
-
-ENGINES = ("moments", "gan")
 
 
 def parse_epsilon(text: str) -> float | None:
@@ -37,7 +35,6 @@ def train_model(
     *,
     epsilon: str,
     delta: float | None,
-    engine: str | None,
     members: int,
     seed: int,
     progress: Progress | None = None,
@@ -50,27 +47,13 @@ def train_model(
     budget = parse_epsilon(epsilon)
     cohort = read_cohort(path)
     ledger = Ledger(len(cohort), budget, delta)
-    if engine is None:
-        advice = recommend(len(cohort), budget, delta)
-        if advice.engine is None:
-            raise TwinError("no engine can work", where=f"--epsilon {epsilon}", got=advice.reason)
-        engine = advice.engine
-    protocol = ScanProtocol.of(cohort)
-    private = GuardedCohort(cohort, ledger)
-    if engine == "moments":
-        from generative.moments.engine import train_moments
-
-        model = train_moments(
-            private,
-            protocol,
-            members=members,
-            seed=seed,
-            secret=np.random.default_rng(),
-            progress=progress,
-        )
-    else:
-        raise TwinError(
-            "unknown engine", where="--engine", expected=" or ".join(ENGINES), got=engine
-        )
+    model = train_moments(
+        GuardedCohort(cohort, ledger),
+        ScanProtocol.of(cohort),
+        members=members,
+        seed=seed,
+        secret=np.random.default_rng(),
+        progress=progress,
+    )
     model.save(out)
     return model

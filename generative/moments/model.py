@@ -14,13 +14,10 @@ from generative.cohort import ScanCohort
 from generative.model import Progress, ScanProtocol, synthetic_cohort, write_model
 from generative.moments.prior import Pool
 from generative.privacy.ledger import PrivacyStatement
-from generative.virtual_cohort import VirtualPatient
 from twin.errors import TwinError
 
 _KERNEL = 0.04
 _LEAST_WEIGHT = 1e-9
-_ATTEMPTS = 5  # at another patient of the same constants
-_VOLUME_ERROR = 0.12  # of the logarithm
 
 
 @dataclass(frozen=True)
@@ -102,12 +99,11 @@ class MomentsModel:
         for row, choice in enumerate(chosen):
             index = int(choice) // 2
             patient = self.pool.patient(index)
-            if index in used:
-                wish = None if volume_ml is None else float(volume_ml[row])
-                patient = self._another(index, (seed, row), wish) or patient
             assert patient is not None, "the pool keeps patients that were seen"
+            turned = _turned if index in used else _as_it_is
             used.add(index)
-            images[row], masks[row] = patient.images, patient.masks
+            for scans, into in ((patient.images, images), (patient.masks, masks)):
+                into[row] = turned(scans, np.random.default_rng([seed, row]))
             if progress is not None:
                 progress(row + 1, patients)
         return synthetic_cohort(
@@ -120,19 +116,6 @@ class MomentsModel:
             if self.privacy.epsilon is not None
             else "drawn from a simulated prior, steered by moments of a cohort",
         )
-
-    def _another(
-        self, index: int, again: tuple[int, int], volume_ml: float | None
-    ) -> VirtualPatient | None:
-        """Another patient of the same constants, whose volume is as wished."""
-        for attempt in range(_ATTEMPTS):
-            found = self.pool.patient(index, (*again, attempt))
-            if found is None:
-                continue
-            volume = float(found.masks[0].sum()) * self.protocol.voxel_ml
-            if volume_ml is None or abs(np.log(volume / volume_ml)) <= _VOLUME_ERROR:
-                return found
-        return None
 
     def _near(
         self, weights: Float[np.ndarray, "m 2"], volume_ml: float, random: np.random.Generator
@@ -157,3 +140,14 @@ def _systematic(
     edges = np.cumsum(weights / weights.sum())
     places = (np.arange(count) + random.uniform()) / count
     return random.permutation(np.searchsorted(edges, places).clip(0, len(weights) - 1))
+
+
+def _as_it_is(scans: np.ndarray, _: np.random.Generator) -> np.ndarray:
+    return scans
+
+
+def _turned(scans: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """All scans of a patient turned and flipped alike, as no other axis is told from another."""
+    order = random.permutation(3) + 1
+    flips = tuple((np.flatnonzero(random.integers(0, 2, 3)) + 1).tolist())
+    return np.flip(np.transpose(scans, (0, *order)), flips)

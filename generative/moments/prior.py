@@ -8,7 +8,7 @@ simulated again at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,14 +73,9 @@ class Pool:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def patient(self, index: int, again: Sequence[int] = ()) -> VirtualPatient | None:
-        """Simulate one of the patients; none where no voxel shows the tumor.
-
-        Args:
-            index: of the patient.
-            again: numbers that make another patient of the same constants.
-        """
-        random = np.random.default_rng([self.seed, int(self.numbers[index]), *again])
+    def patient(self, index: int) -> VirtualPatient | None:
+        """Simulate one of the patients; none where no voxel shows the tumor."""
+        random = np.random.default_rng([self.seed, int(self.numbers[index])])
         grid = Grid.from_spacing((self.side,) * 3, REGION_MM / self.side)
         world, gain = world_of(self.scores[index])
         try:

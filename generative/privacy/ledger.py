@@ -45,11 +45,11 @@ class PrivacyStatement:
     @property
     def line(self) -> str:
         """The claim in one sentence."""
-        if self.epsilon is None:
+        if self.epsilon is None or self.delta is None:
             return "No privacy is claimed: the patients of the training may be recognised."
         return (
             f"Differentially private release: epsilon {self.epsilon:.3g} at delta "
-            f"{self.delta:.1g}, for each of {self.patients} patients with all their scans."
+            f"{self.delta:.3g}, for each of {self.patients} patients with all their scans."
         )
 
 

@@ -7,11 +7,10 @@ from math import sqrt
 
 from generative.privacy.accountant import Charge, check_budget, least_noise
 
-MOMENTS_NORM = 17.0
+MOMENTS_NORM = 20.0
 """Norm of the vector that noisy moments take of a patient with three scans, in its units."""
-USEFUL, USELESS = 0.1, 0.5
-"""Noise of a mean in standard deviations between patients: hardly seen; as large as effects."""
-DP_PATIENTS = 500
+USELESS = 0.5
+"""Noise of a mean, in standard deviations between patients, that is as large as effects are."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ def recommend(patients: int, epsilon: float | None, delta: float | None = None) 
         TwinError: a budget that promises nothing.
     """
     if epsilon is None:
-        return Recommendation("gan", "no privacy is asked for: the network sees the scans")
+        return Recommendation("moments", "no privacy is asked for: moments without noise")
     delta = 0.1 / patients if delta is None else delta
     check_budget(epsilon, delta, patients)
     noise = least_noise(lambda noise: [Charge("", noise)], epsilon=epsilon, delta=delta)
@@ -46,11 +45,4 @@ def recommend(patients: int, epsilon: float | None, delta: float | None = None) 
             f"{blur} in every moment: nothing of {patients} patients would be left at epsilon "
             f"{epsilon:g}; allow more, or join cohorts of several hospitals",
         )
-    if patients < DP_PATIENTS or error > USEFUL:
-        return Recommendation(
-            "moments", f"{blur} in every moment; gradients of so few patients would be all noise"
-        )
-    return Recommendation(
-        "moments",
-        f"{blur} in every moment; dp-gan is possible too, and adds what moments do not name",
-    )
+    return Recommendation("moments", f"{blur} in every moment")

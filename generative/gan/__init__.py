@@ -1,1 +1,0 @@
-"""The conditional adversarial generator: image and mask of all scans from one latent."""
