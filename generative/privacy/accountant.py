@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dp_accounting import (
     ComposedDpEvent,
@@ -20,8 +21,12 @@ from dp_accounting import (
     SelfComposedDpEvent,
 )
 from dp_accounting.pld import PLDAccountant
+from dp_accounting.pld.privacy_loss_mechanism import GaussianPrivacyLoss
+from scipy import optimize
 
 from twin.errors import TwinError
+
+_LEAST_LOG_NOISE = -4.0
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,23 @@ def epsilon_of(charges: Sequence[Charge], delta: float) -> float:
     """Epsilon that all charges together spend at a delta."""
     if not charges:
         return 0.0
+    if all(charge.sampling_probability == 1.0 for charge in charges):
+        return _epsilon_of_gaussians(charges, delta)
     accountant = PLDAccountant()
     accountant.compose(ComposedDpEvent([charge.event() for charge in charges]))
     return float(accountant.get_epsilon(delta))
+
+
+def _epsilon_of_gaussians(charges: Sequence[Charge], delta: float) -> float:
+    """Sums of everyone compose to one Gaussian mechanism, whose epsilon needs no grid."""
+    precision = sum(charge.steps / charge.noise_multiplier**2 for charge in charges)
+    loss = GaussianPrivacyLoss(precision**-0.5)
+    if loss.get_delta_for_epsilon(0.0) <= delta:
+        return 0.0
+    high = 1.0
+    while loss.get_delta_for_epsilon(high) > delta:
+        high *= 2.0
+    return _root(lambda epsilon: loss.get_delta_for_epsilon(epsilon) - delta, 0.0, high, 1e-12)
 
 
 def least_noise(
@@ -88,19 +107,25 @@ def least_noise(
         tolerance: relative.
     """
 
-    def fits(noise: float) -> bool:
-        return epsilon_of(charges(noise), delta) <= epsilon
+    def excess(log_noise: float) -> float:
+        spent = epsilon_of(charges(math.exp(log_noise)), delta)
+        return math.log(max(spent, 1e-12) / epsilon)
 
-    high = 1.0
-    while not fits(high):
-        high *= 2.0
-    low = high / 2.0
-    while fits(low) and low > 1e-2:
-        high, low = low, low / 2.0
-    while high / low > 1.0 + tolerance:
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if fits(middle) else (middle, high)
-    return high
+    low = high = 0.0
+    while excess(high) > 0.0:
+        low, high = high, high + 1.0
+    while low == high or (excess(low) <= 0.0 and low > _LEAST_LOG_NOISE):
+        high, low = low, low - 1.0
+    # aimed at the middle of the tolerance, so that the root found stays within the budget
+    aim = 0.5 * tolerance
+    if excess(low) + aim <= 0.0:
+        return math.exp(low)
+    return math.exp(_root(lambda x: excess(x) + aim, low, high + tolerance, 0.2 * tolerance))
+
+
+def _root(function: Callable[[float], float], low: float, high: float, xtol: float) -> float:
+    found: Any = optimize.brentq(function, low, high, xtol=xtol)
+    return float(found)
 
 
 def check_budget(epsilon: float, delta: float, patients: int) -> None:
