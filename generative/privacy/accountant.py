@@ -82,13 +82,14 @@ def epsilon_of(charges: Sequence[Charge], delta: float) -> float:
 def _epsilon_of_gaussians(charges: Sequence[Charge], delta: float) -> float:
     """Sums of everyone compose to one Gaussian mechanism, whose epsilon needs no grid."""
     precision = sum(charge.steps / charge.noise_multiplier**2 for charge in charges)
-    loss = GaussianPrivacyLoss(precision**-0.5)
-    if loss.get_delta_for_epsilon(0.0) <= delta:
+    loss: Any = GaussianPrivacyLoss(precision**-0.5)
+    delta_of: Callable[[float], float] = loss.get_delta_for_epsilon
+    if delta_of(0.0) <= delta:
         return 0.0
     high = 1.0
-    while loss.get_delta_for_epsilon(high) > delta:
+    while delta_of(high) > delta:
         high *= 2.0
-    return _root(lambda epsilon: loss.get_delta_for_epsilon(epsilon) - delta, 0.0, high, 1e-12)
+    return _root(lambda epsilon: delta_of(epsilon) - delta, 0.0, high, 1e-12)
 
 
 def least_noise(
