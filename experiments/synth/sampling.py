@@ -63,7 +63,7 @@ def sample_model(
             owner=owner,
             columns=tuple(drawn.columns),
             defaced=defaced,
-            known_identifiers=identifiers.read_text().split("\n") if identifiers else (),
+            known_identifiers=() if identifiers is None else _lines(identifiers),
         )
     return drawn
 
@@ -88,6 +88,15 @@ def parse_condition(
                 "condition is not understood", where="--condition", expected=_FORM, got=part
             )
     return volume_ml, response
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TwinError(
+            "cannot be read", where=str(path), expected="a text file", got=str(error)
+        ) from error
 
 
 def _volumes(text: str, patients: int, seed: int) -> Float[np.ndarray, " n"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -95,17 +95,16 @@ class MomentsModel:
         side, scans = self.protocol.side, len(self.protocol.days)
         images = np.empty((patients, scans, side, side, side), np.float32)
         masks = np.empty(images.shape, bool)
-        used: set[int] = set()
-        for row, choice in enumerate(chosen):
-            index = int(choice) // 2
-            patient = self.pool.patient(index)
+        done = 0
+        for index in np.unique(chosen // 2):
+            patient = self.pool.patient(int(index))
             assert patient is not None, "the pool keeps patients that were seen"
-            turned = _turned if index in used else _as_it_is
-            used.add(index)
-            for scans, into in ((patient.images, images), (patient.masks, masks)):
-                into[row] = turned(scans, np.random.default_rng([seed, row]))
+            for again, row in enumerate(np.flatnonzero(chosen // 2 == index)):
+                turn = _turn(np.random.default_rng([seed, int(row)]) if again else None)
+                images[row], masks[row] = turn(patient.images), turn(patient.masks)
+                done += 1
             if progress is not None:
-                progress(row + 1, patients)
+                progress(done, patients)
         return synthetic_cohort(
             self.protocol,
             images,
@@ -142,12 +141,10 @@ def _systematic(
     return random.permutation(np.searchsorted(edges, places).clip(0, len(weights) - 1))
 
 
-def _as_it_is(scans: np.ndarray, _: np.random.Generator) -> np.ndarray:
-    return scans
-
-
-def _turned(scans: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """All scans of a patient turned and flipped alike, as no other axis is told from another."""
-    order = random.permutation(3) + 1
-    flips = tuple((np.flatnonzero(random.integers(0, 2, 3)) + 1).tolist())
-    return np.flip(np.transpose(scans, (0, *order)), flips)
+def _turn(random: np.random.Generator | None) -> Callable[[np.ndarray], np.ndarray]:
+    """Turns and flips all scans of a patient alike: no axis is told from another. Or does not."""
+    if random is None:
+        return lambda scans: scans
+    order: list[int] = (random.permutation(3) + 1).tolist()
+    flips = tuple(axis + 1 for axis in range(3) if random.random() < 0.5)
+    return lambda scans: np.flip(np.transpose(scans, (0, *order)), flips)
