@@ -2,7 +2,7 @@
 
 Of each private patient one vector goes in: the response, the summaries, their squares and products,
 and the first two split by response. Summaries are in units of the public prior, cut at ±2.5. The
-vector is shortened to the norm that 95 % of prior patients keep, summed over patients, and Gaussian
+vector is shortened to the norm that 70 % of prior patients keep, summed over patients, and Gaussian
 noise is added once. Patients of the prior are then simulated ever closer to the noisy means
 (population Monte Carlo), and the last of them weighted to meet them (`generative.moments.tilting`).
 """
@@ -29,7 +29,7 @@ USELESS_ERROR = 0.5
 """Noise of a mean, in standard deviations between patients, from which nothing is learned."""
 _NAME = "moments of size, shape, brightness, texture, border and course, by response"
 _CUT = 2.5
-_KEPT = 0.95
+_KEPT = 0.7
 _IN_PLAY = 0.1
 _LOOSER = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _WIDTHS = (0.6, 0.4, 0.25)

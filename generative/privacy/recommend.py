@@ -7,7 +7,7 @@ from math import sqrt
 
 from generative.privacy.accountant import Charge, check_budget, least_noise
 
-MOMENTS_NORM = 35.0
+MOMENTS_NORM = 20.0
 """Norm of the vector that noisy moments take of a patient with three scans, in its units."""
 USELESS = 0.5
 """Noise of a mean, in standard deviations between patients, that is as large as effects are."""
