@@ -13,13 +13,20 @@ import numpy as np
 from twin.errors import TwinError
 
 
-def to_json(value: Any, *, where: str, indent: int | None = None, sort_keys: bool = False) -> str:
+def to_json(
+    value: Any,
+    *,
+    where: str,
+    indent: int | None = None,
+    sort_keys: bool = False,
+    empty_nan: bool = False,
+) -> str:
     """JSON of dicts, sequences, dataclasses, texts, numbers, paths and NumPy values.
 
     Raises `TwinError` that names the file (`where`) and the field which holds a NaN, an infinity
-    or a type that JSON does not have.
+    or a type that JSON does not have. With `empty_nan` a figure that is not finite becomes null.
     """
-    plain = _plain(value, "", where)
+    plain = _plain(value, "", where, empty_nan)
     return json.dumps(
         plain, indent=indent, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False
     )
@@ -49,13 +56,15 @@ def identity_of(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _plain(value: Any, field: str, where: str) -> Any:
+def _plain(value: Any, field: str, where: str, empty_nan: bool) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
+            if empty_nan:
+                return None
             raise _refused(field, where, expected="a finite number", got=str(value))
         return value
     if isinstance(value, PurePath):
@@ -64,13 +73,16 @@ def _plain(value: Any, field: str, where: str) -> Any:
         value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {
-            str(key): _plain(entry, f"{field}.{key}" if field else str(key), where)
+            str(key): _plain(entry, f"{field}.{key}" if field else str(key), where, empty_nan)
             for key, entry in value.items()
         }
     if isinstance(value, set | frozenset):
         value = sorted(value)
     if isinstance(value, list | tuple):
-        return [_plain(entry, f"{field}[{index}]", where) for index, entry in enumerate(value)]
+        return [
+            _plain(entry, f"{field}[{index}]", where, empty_nan)
+            for index, entry in enumerate(value)
+        ]
     raise _refused(field, where, expected="text, number, list or dict", got=type(value).__name__)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,11 +20,11 @@ from jaxtyping import Float
 from generative.cohort import ScanCohort
 from generative.privacy.accountant import Charge
 from generative.privacy.ledger import PrivacyStatement
+from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 SCHEMA = "oncotwin-model/1"
 _PAGE, _ARRAYS = "model.json", "arrays.npz"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Synthetic scans from the command line: cohorts that a generator learns from."""
+"""Synthetic scans from the command line: cohorts, generators, releases, and their judgement."""

@@ -1,4 +1,4 @@
-"""`oncotwin synth`: cohorts of scans that a generator learns from."""
+"""`oncotwin synth`: cohorts, generators, releases, and their judgement."""
 
 from __future__ import annotations
 

@@ -6,14 +6,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from experiments.atomic_files import make_folder, write_bytes
 from experiments.json_text import to_json
 from experiments.synth.evaluate import Evaluation, evaluate
 from experiments.synth.evaluation_page import evaluation_page
 from experiments.synth.real_cohort import read_real_cohort
 from generative.cohort import ScanCohort, read_cohort
+from generative.release import load_release
 from twin.errors import TwinError
 
 PAGE, FIGURES = "evaluation.html", "evaluation.json"
@@ -50,7 +49,7 @@ def evaluate_files(
     result = evaluate(made, test, known, epsilon=epsilon, seed=seed)
     make_folder(out)
     write_bytes(out / PAGE, evaluation_page(result, made, test).encode("utf-8"))
-    text = to_json(plain_figures(result), where=FIGURES, indent=1)
+    text = to_json(_figures(result), where=FIGURES, indent=1, empty_nan=True)
     write_bytes(out / FIGURES, text.encode("utf-8"))
     return result
 
@@ -73,9 +72,7 @@ def read_synthetic(
     if path.is_file():
         return read_cohort(path)
     if any(path.glob("*.json")):
-        load_release = _release_reader()
-        if load_release is not None:
-            return load_release(path)
+        return load_release(path)
     side = like.images.shape[-1]
     cohort = read_real_cohort(
         path,
@@ -88,8 +85,8 @@ def read_synthetic(
     return replace(cohort, provenance="synthetic")
 
 
-def plain_figures(result: Evaluation) -> dict[str, Any]:
-    """All figures without what belongs to single patients; what is no number is left empty."""
+def _figures(result: Evaluation) -> dict[str, Any]:
+    """All figures without what belongs to single patients."""
     found = {field.name: getattr(result, field.name) for field in fields(result)}
     copies = result.copies
     if copies is not None:
@@ -99,26 +96,4 @@ def plain_figures(result: Evaluation) -> dict[str, Any]:
             "largest_similarity": float(copies.similarity.max()),
             "largest_between_real": float(copies.between_real.max()),
         }
-    return {"verdicts": result.verdicts, **_plain(found)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
-def _release_reader():
-    try:
-        from generative.release import load_release  # type: ignore[import-not-found]
-    except ImportError:
-        return None
-    return load_release
+    return {"verdicts": result.verdicts, **found}

@@ -1,12 +1,12 @@
 """A cohort file from a hospital's folder: cubes around each tumor, with the label of each patient.
 
 All patients come out on one grid. A tumor that the cube cannot hold is an error, never cut. What
-is made this way is private, whatever its licence: a look at it costs privacy.
+is made this way is private, whatever its license: a look at it costs privacy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,13 @@ import numpy as np
 from experiments.features import LAYOUT, Scan, find_scans
 from experiments.predictors.tables import read_text_table
 from generative.cohort import ScanCohort
+from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 from twin.grid import Grid
 from twin.imaging.image import Image
 from twin.imaging.resample import resample
 
 PATIENT = "patient"
-Progress = Callable[[int, int], None]
 
 
 def read_real_cohort(

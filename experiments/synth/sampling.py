@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from experiments.atomic_files import make_folder
 from generative.cohort import ScanCohort, write_cohort
-from generative.model import Progress, read_model
+from generative.model import read_model
 from generative.release import read_signing_key, write_release
+from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 _FORM = "volume=ML or volume=LOW:HIGH, response=0 or 1, joined by a comma"
@@ -46,24 +47,26 @@ def sample_model(
             got="none",
             fix="Make one with `oncotwin synth key owner.key`, or write a cohort file (.h5).",
         )
+    signing_key = None if key is None else read_signing_key(key)
+    forbidden = () if identifiers is None else _lines(identifiers)
     volume_ml, response = parse_condition(condition, patients, seed)
     drawn = generator.sample(
         patients, seed=seed, volume_ml=volume_ml, response=response, progress=progress
     )
     make_folder(out.parent)
-    if to_file or key is None:
+    if to_file or signing_key is None:
         write_cohort(drawn, out)
     else:
         write_release(
             drawn,
             out,
             privacy=generator.privacy,
-            signing_key=read_signing_key(key),
+            signing_key=signing_key,
             title=title,
             owner=owner,
             columns=tuple(drawn.columns),
             defaced=defaced,
-            known_identifiers=() if identifiers is None else _lines(identifiers),
+            known_identifiers=forbidden,
         )
     return drawn
 

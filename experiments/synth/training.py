@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from generative.cohort import read_cohort
-from generative.model import Generator, Progress, ScanProtocol
+from generative.model import Generator, ScanProtocol
 from generative.moments.engine import train_moments
 from generative.privacy.ledger import GuardedCohort, Ledger
+from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 

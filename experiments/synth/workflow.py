@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.atomic_files import make_folder
@@ -15,11 +15,9 @@ from generative.release import (
     verify_release,
 )
 from generative.release.signature import key_text
-from generative.virtual_cohort import simulate_cohort
+from generative.virtual_cohort import Progress, simulate_cohort
 from generative.worlds import get_world
 from twin.errors import TwinError
-
-Progress = Callable[[int, int], None]
 
 
 def make_cohort(

@@ -15,18 +15,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from generative.cohort import ScanCohort
-from generative.model import Progress, ScanProtocol
+from generative.model import ScanProtocol
 from generative.moments.model import MomentsModel
 from generative.moments.prior import Pool, draw_near, draw_scores
 from generative.moments.tilting import effective_size, tilt
-from generative.privacy.accountant import Charge, least_noise
 from generative.privacy.ledger import GuardedCohort
+from generative.privacy.recommend import USELESS_ERROR
 from generative.summaries import summarize
+from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 LEAST_PATIENTS = 20
-USELESS_ERROR = 0.5
-"""Noise of a mean, in standard deviations between patients, from which nothing is learned."""
 _NAME = "moments of size, shape, brightness, texture, border and course, by response"
 _CUT = 2.5
 _KEPT = 0.7
@@ -71,7 +70,7 @@ def train_moments(
     def simulate(scores: np.ndarray) -> tuple[Pool, Float[np.ndarray, "m k"]]:
         nonlocal done
         numbers = np.arange(done, done + len(scores))
-        pool = Pool(protocol.side, protocol.modality, protocol.days, seed, scores, numbers)
+        pool = Pool(protocol, seed, scores, numbers)
         summaries, seen = pool.summarize(_shifted(progress, done, sum(sizes)))
         done += len(scores)
         return pool.select(seen), summaries[seen]
@@ -85,7 +84,6 @@ def train_moments(
     weights = moments.weights(summaries)
     weakness = weakness_of(len(private), moments.error, effective_size(weights.sum(axis=1)))
     return MomentsModel(
-        protocol,
         private.ledger.statement(MomentsModel.ENGINE, weakness),
         pool,
         weights,
@@ -141,13 +139,11 @@ def measure(
         return _statistics(summarize(cohort), cohort.response, center, scale)
 
     count, ledger = len(private), private.ledger
-    if ledger.epsilon is None or ledger.delta is None:
+    if ledger.epsilon is None:
         return Moments(center, scale, of(private.scans(_NAME)).mean(axis=0), 0.0, count)
     norms = np.linalg.norm(_of_either(prior, center, scale), axis=1)
     bound = float(np.quantile(norms, _KEPT))
-    noise = least_noise(
-        lambda noise: [Charge(_NAME, noise)], epsilon=ledger.epsilon, delta=ledger.delta
-    )
+    noise = ledger.noise_of_one_sum(_NAME)
     error = noise * bound / count
     if error > USELESS_ERROR:
         raise TwinError(

@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from generative.cohort import ScanCohort
-from generative.model import Progress, ScanProtocol, synthetic_cohort, write_model
+from generative.model import ScanProtocol, synthetic_cohort, write_model
 from generative.moments.prior import Pool
 from generative.privacy.ledger import PrivacyStatement
+from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 _KERNEL = 0.04
@@ -25,7 +26,6 @@ class MomentsModel:
     """Weights over patients of the pool, each once with either response.
 
     Attributes:
-        protocol: of the scans.
         privacy: what the moments cost.
         pool: simulated patients, who can be simulated again.
         weights: (M, 2) of pool patient i without and with response; sums to 1.
@@ -33,11 +33,15 @@ class MomentsModel:
     """
 
     ENGINE: ClassVar[str] = "moments"
-    protocol: ScanProtocol
     privacy: PrivacyStatement
     pool: Pool
     weights: Float[np.ndarray, "m 2"]
     volumes_ml: Float[np.ndarray, " m"]
+
+    @property
+    def protocol(self) -> ScanProtocol:
+        """Of the scans."""
+        return self.pool.protocol
 
     def save(self, folder: Path) -> None:
         """Write the model's folder."""
@@ -64,15 +68,8 @@ class MomentsModel:
         arrays: Mapping[str, np.ndarray],
     ) -> MomentsModel:
         """From what `save` wrote."""
-        pool = Pool(
-            protocol.side,
-            protocol.modality,
-            protocol.days,
-            int(settings["seed"]),
-            arrays["scores"],
-            arrays["numbers"],
-        )
-        return cls(protocol, privacy, pool, arrays["weights"], arrays["volumes_ml"])
+        pool = Pool(protocol, int(settings["seed"]), arrays["scores"], arrays["numbers"])
+        return cls(privacy, pool, arrays["weights"], arrays["volumes_ml"])
 
     def sample(
         self,

@@ -8,16 +8,16 @@ simulated again at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import special
 
+from generative.model import ScanProtocol
 from generative.scanner import Range, Scanner
 from generative.summaries import summarize_scans, summary_names
-from generative.virtual_cohort import VirtualPatient, simulate_patient
+from generative.virtual_cohort import Progress, VirtualPatient, simulate_patient
 from generative.virtual_tumor import UnseenTumor
 from generative.worlds import World, get_world
 from twin.grid import Grid
@@ -47,7 +47,6 @@ _LINEAR: dict[str, Range] = {
 }
 _CALIBRATED = ("CT",)  # Hounsfield units mean the same everywhere
 CONSTANTS = (*_LOGARITHMIC, *_LINEAR)
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,13 @@ class Pool:
     """Virtual patients of the prior.
 
     Attributes:
-        side: voxels along each edge.
-        modality: of the images.
-        days: of the scans.
+        protocol: of their scans.
         seed: of everything that is not in the scores.
         scores: (M, S) of the constants, in the order of `CONSTANTS`.
         numbers: (M,) which draws of the seed belong to each patient.
     """
 
-    side: int
-    modality: str
-    days: tuple[float, ...]
+    protocol: ScanProtocol
     seed: int
     scores: Float[np.ndarray, "m s"]
     numbers: Int[np.ndarray, " m"]
@@ -76,13 +71,14 @@ class Pool:
     def patient(self, index: int) -> VirtualPatient | None:
         """Simulate one of the patients; none where no voxel shows the tumor."""
         random = np.random.default_rng([self.seed, int(self.numbers[index])])
-        grid = Grid.from_spacing((self.side,) * 3, REGION_MM / self.side)
+        side, modality, days = self.protocol.side, self.protocol.modality, self.protocol.days
+        grid = Grid.from_spacing((side,) * 3, REGION_MM / side)
         world, gain = world_of(self.scores[index])
         try:
-            found = simulate_patient(world, grid, self.modality, random, self.days)
+            found = simulate_patient(world, grid, modality, random, days)
         except UnseenTumor:
             return None
-        if self.modality in _CALIBRATED:
+        if modality in _CALIBRATED:
             return found
         return replace(found, images=found.images * np.float32(gain))
 
@@ -98,14 +94,14 @@ class Pool:
         Args:
             progress: called with patients done and all of them.
         """
-        summaries = np.zeros((len(self), len(summary_names(len(self.days)))))
+        summaries = np.zeros((len(self), len(summary_names(len(self.protocol.days)))))
         seen = np.zeros(len(self), bool)
         for index in range(len(self)):
             found = self.patient(index)
             if found is not None:
                 seen[index] = True
                 summaries[index] = summarize_scans(
-                    found.images[None], found.masks[None], self.modality
+                    found.images[None], found.masks[None], self.protocol.modality
                 )[0]
             if progress is not None:
                 progress(index + 1, len(self))

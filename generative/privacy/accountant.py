@@ -1,6 +1,6 @@
 """Privacy spent by Gaussian mechanisms on Poisson samples of patients.
 
-The unit is the patient: all scans of one are together. Two cohorts are neighbours where one has a
+The unit is the patient: all scans of one are together. Two cohorts are neighbors where one has a
 patient more. Privacy loss distributions are composed by dp-accounting (Sommer et al. 2019,
 https://doi.org/10.2478/popets-2019-0029; Koskela et al. 2020, AISTATS), which is tight where
 moments accountants are not.

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from generative.cohort import ScanCohort
-from generative.privacy.accountant import Charge, check_budget, epsilon_of
+from generative.privacy.accountant import Charge, check_budget, epsilon_of, least_noise
 from twin.errors import TwinError
 
 _SLACK = 1e-3
@@ -78,6 +78,21 @@ class Ledger:
                 self.delta = 0.1 / self.patients
             check_budget(self.epsilon, self.delta, self.patients)
 
+    def noise_of_one_sum(self, name: str) -> float:
+        """Smallest noise multiplier with which one sum of everyone spends the whole budget.
+
+        Args:
+            name: what is summed.
+
+        Raises:
+            TwinError: there is no budget.
+        """
+        if self.epsilon is None or self.delta is None:
+            raise TwinError("no budget to spend", where=name, expected="an epsilon", got="none")
+        return least_noise(
+            lambda noise: [Charge(name, noise)], epsilon=self.epsilon, delta=self.delta
+        )
+
     def pay(self, charge: Charge) -> None:
         """Pay for a use before it happens.
 
@@ -115,12 +130,14 @@ class Ledger:
 
     def statement(self, engine: str, weakness: str = "") -> PrivacyStatement:
         """What was spent."""
-        private = self.epsilon is not None and self.delta is not None
+        spent, delta = None, None
+        if self.epsilon is not None and self.delta is not None:
+            spent, delta = epsilon_of(self.charges, self.delta), self.delta
         return PrivacyStatement(
             engine,
             self.patients,
-            epsilon_of(self.charges, self.delta) if private and self.delta is not None else None,
-            self.delta if private else None,
+            spent,
+            delta,
             tuple(self.charges),
             tuple(self.unpaid),
             weakness,
@@ -130,8 +147,7 @@ class Ledger:
 class GuardedCohort:
     """A private cohort behind its ledger.
 
-    The number of patients, the grid, the modality and the days of the scans are protocol, not
-    measurement, and are given freely; the owner asserts that they are public.
+    The number of patients is given freely; the owner asserts that it is public.
     """
 
     def __init__(self, cohort: ScanCohort, ledger: Ledger) -> None:
@@ -140,21 +156,6 @@ class GuardedCohort:
 
     def __len__(self) -> int:
         return len(self._cohort)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(T, x, y, z) of every patient's scans."""
-        return self._cohort.images.shape[1:]
-
-    @property
-    def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size."""
-        return self._cohort.spacing_mm
-
-    @property
-    def modality(self) -> str:
-        """Of the images."""
-        return self._cohort.modality
 
     def scans(self, what: str) -> ScanCohort:
         """The patients as they are, without payment.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-from generative.privacy.accountant import Charge, check_budget, least_noise
+from generative.privacy.ledger import Ledger
 
 MOMENTS_NORM = 20.0
 """Norm of the vector that noisy moments take of a patient with three scans, in its units."""
-USELESS = 0.5
-"""Noise of a mean, in standard deviations between patients, that is as large as effects are."""
+USELESS_ERROR = 0.5
+"""Noise of a mean, in standard deviations between patients, from which nothing is learned."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def recommend(patients: int, epsilon: float | None, delta: float | None = None) 
 
     Args:
         patients: of the private cohort.
-        epsilon: budget, none where scans may be recognised.
+        epsilon: budget, none where scans may be recognized.
         delta: at which it holds, 1 / (10 patients) unless given.
 
     Raises:
@@ -34,12 +34,10 @@ def recommend(patients: int, epsilon: float | None, delta: float | None = None) 
     """
     if epsilon is None:
         return Recommendation("moments", "no privacy is asked for: moments without noise")
-    delta = 0.1 / patients if delta is None else delta
-    check_budget(epsilon, delta, patients)
-    noise = least_noise(lambda noise: [Charge("", noise)], epsilon=epsilon, delta=delta)
+    noise = Ledger(patients, epsilon, delta).noise_of_one_sum("moments")
     error = noise * MOMENTS_NORM / patients
     blur = f"noise of {error:.2f} and sampling of {1.0 / sqrt(patients):.2f} standard deviations"
-    if error > USELESS:
+    if error > USELESS_ERROR:
         return Recommendation(
             None,
             f"{blur} in every moment: nothing of {patients} patients would be left at epsilon "

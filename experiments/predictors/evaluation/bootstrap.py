@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from experiments.predictors.evaluation.concordance import Pairs
-
-LEVEL = 0.95
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+from generative.metrics.figure import Figure, interval
 
 
 def weights(patients: int, *, draws: int, seed: int) -> Float[np.ndarray, "b n"]:
     """(draws, patients) how often each draw, with replacement, takes each patient."""
     random = np.random.default_rng(seed)
     return random.multinomial(patients, np.full(patients, 1.0 / patients), draws).astype(float)
-
-
-def interval(value: float, drawn: np.ndarray, level: float = LEVEL) -> Figure:
-    """A figure with the central part of its bootstrap distribution."""
-    low, high = np.nanquantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Figure(value, float(low), float(high))
 
 
 def concordance_interval(pairs: Pairs, drawn: Float[np.ndarray, "b n"]) -> Figure:

@@ -2,11 +2,9 @@
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import nibabel
 import numpy as np
@@ -20,6 +18,7 @@ from experiments.synth.picture_sheet import outlined
 from experiments.synth.verdicts import Criterion, Status, limits_for, verdict
 from generative import ScanCohort, write_cohort
 from tests.generative.cohorts import SIZE, blank, copying, thirds
+from tests.generative.release.made import release
 from twin.errors import TwinError
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
@@ -176,13 +175,14 @@ def test_a_folder_of_volumes_without_labels_can_be_judged(tmp_path, capsys):
     assert found["verdicts"]["fidelity"] != "failed" and found["synthetic"] == 40
 
 
-def test_a_release_is_read_by_its_own_reader(tmp_path, monkeypatch):
+def test_a_release_is_read_by_its_own_reader(tmp_path):
     _, test, fresh = thirds()
-    reader = ModuleType("generative.release")
-    reader.load_release = lambda folder: fresh  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "generative.release", reader)
-    (tmp_path / "certificate.json").write_text("{}")
-    assert read_synthetic(tmp_path, like=test) is fresh
+    part = fresh.select(np.arange(3))
+    named = replace(part, patients=tuple(f"syn-{row + 1:06d}" for row in range(3)))
+    found = read_synthetic(release(tmp_path / "release", named, columns=()), like=test)
+    assert found.patients == named.patients and found.provenance == "synthetic"
+    assert (found.images == named.images).all() and (found.masks == named.masks).all()
+    assert (found.response == named.response).all() and (found.days == named.days).all()
 
 
 def test_a_cohort_that_is_not_there_is_said(tmp_path, capsys):

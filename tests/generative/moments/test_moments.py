@@ -22,6 +22,10 @@ from twin.errors import TwinError
 SIDE = 16
 
 
+def protocol(*days: float) -> ScanProtocol:
+    return ScanProtocol(SIDE, 4.0, "PET", days)
+
+
 def train(cohort: ScanCohort, epsilon: float | None, members: int = 90) -> MomentsModel:
     private = GuardedCohort(cohort, Ledger(len(cohort), epsilon))
     secret = np.random.default_rng(7)
@@ -63,7 +67,7 @@ def test_drawing_near_equal_weights_is_drawing_from_the_prior():
 
 
 def test_a_patient_of_a_pool_can_be_simulated_again():
-    pool = Pool(SIDE, "PET", (0.0,), 5, draw_scores(6, np.random.default_rng(2)), np.arange(6))
+    pool = Pool(protocol(0.0), 5, draw_scores(6, np.random.default_rng(2)), np.arange(6))
     part = pool.select(np.array([4, 1]))
     for index, number in enumerate((4, 1)):
         first, again = pool.patient(number), part.patient(index)
@@ -75,7 +79,7 @@ def test_the_steered_simulation_is_nearer_to_the_cohort_than_the_prior(private, 
     wanted = summarize(private)
     scale = wanted.std(axis=0)
     drawn = summarize(model.sample(80, seed=1))
-    prior = Pool(SIDE, "PET", (0.0, 30.0, 120.0), 9, *_prior(80)).summarize()[0]
+    prior = Pool(protocol(0.0, 30.0, 120.0), 9, *_prior(80)).summarize()[0]
     gap = np.abs(drawn.mean(axis=0) - wanted.mean(axis=0)) / scale
     prior_gap = np.abs(np.median(prior, axis=0) - wanted.mean(axis=0)) / scale
     assert gap.mean() < 0.7 * prior_gap.mean()
