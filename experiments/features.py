@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.atomic_files import make_folder, write_bytes
-from experiments.cores import available_cores
+from twin.cores import available_cores
 from twin.errors import TwinError
 from twin.imaging.image import MASK, Image
 

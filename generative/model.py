@@ -18,12 +18,14 @@ import numpy as np
 from jaxtyping import Float
 
 from generative.cohort import ScanCohort
+from generative.parallel import Progress
 from generative.privacy.accountant import Charge
 from generative.privacy.ledger import PrivacyStatement
-from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 SCHEMA = "oncotwin-model/1"
+ENGINES = ("moments", "adversarial")
+"""Who may have steered the population of a model."""
 _PAGE, _ARRAYS = "model.json", "arrays.npz"
 
 
@@ -143,7 +145,6 @@ def synthetic_cohort(
 def write_model(
     folder: Path,
     *,
-    engine: str,
     protocol: ScanProtocol,
     privacy: PrivacyStatement,
     settings: Mapping[str, Any],
@@ -156,7 +157,7 @@ def write_model(
     """
     page = {
         "schema": SCHEMA,
-        "engine": engine,
+        "engine": privacy.engine,
         "protocol": asdict(protocol),
         "privacy": asdict(privacy),
         "settings": dict(settings),
@@ -180,16 +181,15 @@ def read_model(folder: Path) -> Generator:
     Raises:
         TwinError: missing, damaged, or of another version.
     """
-    from generative.moments.model import MomentsModel
+    from generative.steering.model import SteeredModel
 
-    engines: dict[str, Any] = {MomentsModel.ENGINE: MomentsModel}
     try:
         page = json.loads((folder / _PAGE).read_text())
-        if page.get("schema") != SCHEMA or page.get("engine") not in engines:
+        if page.get("schema") != SCHEMA or page.get("engine") not in ENGINES:
             raise TwinError(
                 "not a model of this version",
                 where=str(folder / _PAGE),
-                expected=f"schema {SCHEMA} and engine {' or '.join(engines)}",
+                expected=f"schema {SCHEMA} and engine {' or '.join(ENGINES)}",
                 got=f"{page.get('schema')}, {page.get('engine')}",
             )
         protocol = ScanProtocol(**{**page["protocol"], "days": tuple(page["protocol"]["days"])})
@@ -203,7 +203,7 @@ def read_model(folder: Path) -> Generator:
         )
         with (folder / _ARRAYS).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return engines[page["engine"]].restore(protocol, privacy, page["settings"], arrays)
+        return SteeredModel.restore(protocol, privacy, page["settings"], arrays)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         raise TwinError(
             "cannot be read as a model",

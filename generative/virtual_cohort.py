@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
 from generative.cohort import ScanCohort
+from generative.parallel import Progress, over_patients
 from generative.renderer import levels_of, render
 from generative.virtual_tumor import SCAN_DAYS, grow_tumor
 from generative.worlds import World
 from twin.errors import TwinError
 from twin.grid import Grid
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,15 @@ def simulate_cohort(
     images, masks = np.empty(shape, np.float32), np.empty(shape, bool)
     responded = np.empty(patients, bool)
     truth: dict[str, np.ndarray] = {}
-    for index in range(patients):
-        patient = simulate_patient(world, grid, modality, np.random.default_rng([seed, index]))
+
+    def simulated(index: int) -> VirtualPatient:
+        return simulate_patient(world, grid, modality, np.random.default_rng([seed, index]))
+
+    for index, patient in enumerate(over_patients(simulated, range(patients), progress)):
         images[index], masks[index] = patient.images, patient.masks
         responded[index] = patient.responded
         for name, value in patient.truth.items():
             truth.setdefault(name, np.empty(patients))[index] = value
-        if progress is not None:
-            progress(index + 1, patients)
     return ScanCohort(
         tuple(f"virtual-{world.name}-{seed}-{index:06d}" for index in range(patients)),
         images,

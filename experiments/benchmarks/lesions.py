@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.benchmarks.case import Case
 from experiments.benchmarks.timing import Line
-from experiments.cores import available_cores
+from twin.cores import available_cores
 from twin.lesions import (
     LESION_MODELS,
     LIMIT_ML,

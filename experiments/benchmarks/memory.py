@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from experiments.benchmarks.case import Case
 from experiments.benchmarks.timing import Line, peak_rss_mb
-from experiments.cores import available_cores
 from experiments.engines.local import every_core, use_every_core
+from twin.cores import available_cores
 
 HORIZON_DAYS = 14.0
 PLANS_PER_SHARD = 2

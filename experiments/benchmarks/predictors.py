@@ -13,9 +13,9 @@ from pathlib import Path
 
 from experiments.benchmarks.case import Case
 from experiments.benchmarks.timing import Line
-from experiments.cores import available_cores
 from experiments.predictors.task import load_task
 from experiments.predictors.training import train
+from twin.cores import available_cores
 
 COHORTS = "patients/cohorts"
 

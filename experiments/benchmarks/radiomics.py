@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from experiments.benchmarks.case import Case
 from experiments.benchmarks.timing import Line
-from experiments.cores import available_cores
 from experiments.features import extract_scans, find_scans
+from twin.cores import available_cores
 
 COHORT = "patients/cohorts/sts"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from experiments.benchmarks.case import Case
 from experiments.benchmarks.timing import Line, with_ratio
-from experiments.cores import available_cores
 from experiments.engines.local import every_core, use_every_core
+from twin.cores import available_cores
 
 
 def measure(case: Case, names: Sequence[str]) -> Iterator[Line]:

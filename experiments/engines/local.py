@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from experiments.cores import available_cores
+from twin.cores import available_cores
 from twin.scenarios.outcomes import Outcomes
 
 

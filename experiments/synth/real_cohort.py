@@ -15,7 +15,7 @@ import numpy as np
 from experiments.features import LAYOUT, Scan, find_scans
 from experiments.predictors.tables import read_text_table
 from generative.cohort import ScanCohort
-from generative.virtual_cohort import Progress
+from generative.parallel import Progress
 from twin.errors import TwinError
 from twin.grid import Grid
 from twin.imaging.image import Image

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from experiments.atomic_files import make_folder
 from generative.cohort import ScanCohort, write_cohort
 from generative.model import read_model
+from generative.parallel import Progress
 from generative.release import read_signing_key, write_release
-from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 _FORM = "volume=ML or volume=LOW:HIGH, response=0 or 1, joined by a comma"

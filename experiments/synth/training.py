@@ -9,8 +9,8 @@ import numpy as np
 from generative.cohort import read_cohort
 from generative.model import Generator, ScanProtocol
 from generative.moments.engine import train_moments
+from generative.parallel import Progress
 from generative.privacy.ledger import GuardedCohort, Ledger
-from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 

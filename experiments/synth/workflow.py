@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.atomic_files import make_folder
 from experiments.synth.real_cohort import read_real_cohort
 from generative.cohort import ScanCohort, write_cohort
+from generative.parallel import Progress
 from generative.release import (
     Verification,
     make_signing_key,
@@ -15,7 +16,7 @@ from generative.release import (
     verify_release,
 )
 from generative.release.signature import key_text
-from generative.virtual_cohort import Progress, simulate_cohort
+from generative.virtual_cohort import simulate_cohort
 from generative.worlds import get_world
 from twin.errors import TwinError
 

@@ -3,8 +3,10 @@
 Of each private patient one vector goes in: the response, the summaries, their squares and products,
 and the first two split by response. Summaries are in units of the public prior, cut at ±2.5. The
 vector is shortened to the norm that 70 % of prior patients keep, summed over patients, and Gaussian
-noise is added once. Patients of the prior are then simulated ever closer to the noisy means
-(population Monte Carlo), and the last of them weighted to meet them (`generative.moments.tilting`).
+noise is added once. Simulated patients are weighted to meet the noisy means
+(`generative.moments.tilting`), the population that they come from is estimated
+(`generative.steering.population`), new ones are drawn from it, and so on. Those of the last round
+are kept, with weights.
 """
 
 from __future__ import annotations
@@ -16,23 +18,25 @@ from jaxtyping import Bool, Float
 
 from generative.cohort import ScanCohort
 from generative.model import ScanProtocol
-from generative.moments.model import MomentsModel
-from generative.moments.prior import Pool, draw_near, draw_scores
-from generative.moments.tilting import effective_size, tilt
+from generative.moments.tilting import tilt
+from generative.parallel import Progress
 from generative.privacy.ledger import GuardedCohort
 from generative.privacy.recommend import USELESS_ERROR
+from generative.steering.model import SteeredModel
+from generative.steering.population import Population, effective_size
+from generative.steering.prior import Pool, draw_scores
 from generative.summaries import summarize
-from generative.virtual_cohort import Progress
 from twin.errors import TwinError
 
 LEAST_PATIENTS = 20
 _NAME = "moments of size, shape, brightness, texture, border and course, by response"
 _CUT = 2.5
 _KEPT = 0.7
-_IN_PLAY = 0.1
-_LOOSER = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-_WIDTHS = (0.6, 0.4, 0.25)
-"""How far from the weighted patients of a round those of the next are drawn."""
+_LOOSER = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+_ROUNDS = 8
+"""Populations estimated, each from a third as many patients as the model keeps."""
+_STEERING, _KEEPING = 0.1, 0.35
+"""Share of the patients that weights must leave in play while steering, and in the model."""
 
 
 def train_moments(
@@ -43,13 +47,14 @@ def train_moments(
     seed: int = 0,
     secret: np.random.Generator,
     progress: Progress | None = None,
-) -> MomentsModel:
+) -> SteeredModel:
     """Steer simulated patients by the moments of a private cohort.
 
     Args:
         private: the cohort behind its ledger; without a budget its moments are used as they are.
         protocol: of its scans.
-        members: patients to simulate in the last round; a third of that in each earlier one.
+        members: patients to simulate in the last round; a third of
+            that in each of the eight rounds before.
         seed: of the simulated patients.
         secret: draws the noise; its seed must not be known to anyone who gets the model.
         progress: called with patients simulated and all of them.
@@ -64,27 +69,28 @@ def train_moments(
             expected=f"at least {LEAST_PATIENTS}",
             got=str(len(private)),
         )
-    sizes = [max(members // 3, 1)] * len(_WIDTHS) + [members]
+    each = max(members // 3, 1)
+    total = _ROUNDS * each + members
     random = np.random.default_rng([seed, 1])
 
     def simulate(scores: np.ndarray) -> tuple[Pool, Float[np.ndarray, "m k"]]:
         nonlocal done
         numbers = np.arange(done, done + len(scores))
         pool = Pool(protocol, seed, scores, numbers)
-        summaries, seen = pool.summarize(_shifted(progress, done, sum(sizes)))
+        summaries, seen = pool.summarize(_shifted(progress, done, total))
         done += len(scores)
         return pool.select(seen), summaries[seen]
 
     done = 0
-    pool, summaries = simulate(draw_scores(sizes[0], random))
+    pool, summaries = simulate(draw_scores(each, random))
     moments = measure(private, summaries, secret)
-    for size, width in zip(sizes[1:], _WIDTHS, strict=True):
-        likely = moments.weights(summaries).sum(axis=1)
-        pool, summaries = simulate(draw_near(pool.scores, likely, size, random, width=width))
-    weights = moments.weights(summaries)
+    for size in [each] * (_ROUNDS - 1) + [members]:
+        population = Population.of(pool.scores, moments.weights(summaries, _STEERING))
+        pool, summaries = simulate(population.draw(size, random))
+    weights = moments.weights(summaries, _KEEPING)
     weakness = weakness_of(len(private), moments.error, effective_size(weights.sum(axis=1)))
-    return MomentsModel(
-        private.ledger.statement(MomentsModel.ENGINE, weakness),
+    return SteeredModel(
+        private.ledger.statement("moments", weakness),
         pool,
         weights,
         np.exp(summaries[:, 0]) * protocol.voxel_ml,
@@ -108,17 +114,19 @@ class Moments:
     error: float
     patients: int
 
-    def weights(self, summaries: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m 2"]:
+    def weights(
+        self, summaries: Float[np.ndarray, "m k"], in_play: float
+    ) -> Float[np.ndarray, "m 2"]:
         """Weights of simulated patients without and with response, summing to 1.
 
-        The means are met as closely as leaves a tenth of the patients in play: beyond that, few
-        patients would be drawn again and again.
+        The means are met as closely as leaves a share `in_play` of the patients in play: beyond
+        that, few patients would be drawn again and again.
         """
         statistics = _of_either(summaries, self.center, self.scale)
         variance = self.error**2 + statistics.var(axis=0) / self.patients
         for looser in _LOOSER:
             weights = tilt(statistics, self.mean, looser * variance).reshape(-1, 2)
-            if effective_size(weights.sum(axis=1)) >= _IN_PLAY * len(summaries):
+            if effective_size(weights.sum(axis=1)) >= in_play * len(summaries):
                 break
         return weights
 

@@ -38,8 +38,3 @@ def tilt(
         dual, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "maxfun": 4000}
     )
     return special.softmax(centered @ found.x)
-
-
-def effective_size(weights: Float[np.ndarray, " m"]) -> float:
-    """How many equal members the weighted ones are worth (Kish)."""
-    return float(weights.sum() ** 2 / (weights**2).sum())

@@ -6,9 +6,9 @@ import time
 import jax
 import pytest
 
-from experiments.cores import available_cores
 from experiments.engines.local import every_core, use_every_core
 from tests.experiments.commands import environment
+from twin.cores import available_cores
 from twin.errors import TwinError
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 from joblib import Parallel, delayed
 
-from experiments.cores import available_cores
 from experiments.predictors.evaluation.concordance import pairs_within_folds
 from experiments.predictors.evaluation.crossval import Procedure, outer_folds
+from twin.cores import available_cores
 
 BAND = (0.45, 0.55)
 """Where the mean over permutations must lie."""

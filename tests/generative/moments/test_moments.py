@@ -10,10 +10,11 @@ from generative import read_cohort, write_cohort
 from generative.cohort import ScanCohort
 from generative.model import ScanProtocol, read_model
 from generative.moments.engine import train_moments
-from generative.moments.model import MomentsModel
-from generative.moments.prior import CONSTANTS, Pool, draw_near, draw_scores
-from generative.moments.tilting import effective_size, tilt
+from generative.moments.tilting import tilt
 from generative.privacy.ledger import GuardedCohort, Ledger
+from generative.steering.model import SteeredModel
+from generative.steering.population import effective_size
+from generative.steering.prior import Pool, draw_scores
 from generative.summaries import summarize, summary_names
 from generative.virtual_cohort import simulate_cohort
 from generative.worlds import get_world
@@ -26,7 +27,7 @@ def protocol(*days: float) -> ScanProtocol:
     return ScanProtocol(SIDE, 4.0, "PET", days)
 
 
-def train(cohort: ScanCohort, epsilon: float | None, members: int = 90) -> MomentsModel:
+def train(cohort: ScanCohort, epsilon: float | None, members: int = 90) -> SteeredModel:
     private = GuardedCohort(cohort, Ledger(len(cohort), epsilon))
     secret = np.random.default_rng(7)
     return train_moments(private, ScanProtocol.of(cohort), members=members, secret=secret)
@@ -38,7 +39,7 @@ def private() -> ScanCohort:
 
 
 @pytest.fixture(scope="module")
-def model(private) -> MomentsModel:
+def model(private) -> SteeredModel:
     return train(private, None)
 
 
@@ -57,13 +58,6 @@ def test_noise_in_the_moments_is_not_followed():
     pool = np.random.default_rng(0).standard_normal((1000, 2))
     weights = tilt(pool, np.array([3.0, -3.0]), np.full(2, 1e6))
     assert effective_size(weights) > 990
-
-
-def test_drawing_near_equal_weights_is_drawing_from_the_prior():
-    random = np.random.default_rng(1)
-    near = draw_near(draw_scores(3000, random), np.full(3000, 1 / 3000), 3000, random, width=0.4)
-    assert near.shape == (3000, len(CONSTANTS))
-    np.testing.assert_allclose(near.std(axis=0), 1.0, atol=0.08)
 
 
 def test_a_patient_of_a_pool_can_be_simulated_again():

@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float, Int
 from scipy import special
 
 from generative.model import ScanProtocol
+from generative.parallel import Progress, over_patients
 from generative.scanner import Range, Scanner
 from generative.summaries import summarize_scans, summary_names
-from generative.virtual_cohort import Progress, VirtualPatient, simulate_patient
+from generative.virtual_cohort import VirtualPatient, simulate_patient
 from generative.virtual_tumor import UnseenTumor
 from generative.worlds import World, get_world
 from twin.grid import Grid
@@ -96,15 +97,16 @@ class Pool:
         """
         summaries = np.zeros((len(self), len(summary_names(len(self.protocol.days)))))
         seen = np.zeros(len(self), bool)
-        for index in range(len(self)):
+
+        def summary(index: int) -> Float[np.ndarray, " k"] | None:
             found = self.patient(index)
+            if found is None:
+                return None
+            return summarize_scans(found.images[None], found.masks[None], self.protocol.modality)[0]
+
+        for index, found in enumerate(over_patients(summary, range(len(self)), progress)):
             if found is not None:
-                seen[index] = True
-                summaries[index] = summarize_scans(
-                    found.images[None], found.masks[None], self.protocol.modality
-                )[0]
-            if progress is not None:
-                progress(index + 1, len(self))
+                seen[index], summaries[index] = True, found
         return summaries, seen
 
 
@@ -150,24 +152,3 @@ def world_of(scores: Float[np.ndarray, " s"]) -> tuple[World, float]:
 def draw_scores(patients: int, random: np.random.Generator) -> Float[np.ndarray, "m s"]:
     """Scores of the prior."""
     return random.standard_normal((patients, len(CONSTANTS)))
-
-
-def draw_near(
-    scores: Float[np.ndarray, "m s"],
-    weights: Float[np.ndarray, " m"],
-    patients: int,
-    random: np.random.Generator,
-    *,
-    width: float,
-) -> Float[np.ndarray, "n s"]:
-    """Scores about weighted ones: x √(1 - h²) + h ε, which keeps the prior where weights are equal.
-
-    Args:
-        scores: to draw about.
-        weights: of them, summing to 1.
-        patients: how many to draw.
-        random: of every draw.
-        width: h, from 0 (copies) to 1 (the prior).
-    """
-    chosen = scores[random.choice(len(scores), patients, p=weights)]
-    return chosen * np.sqrt(1.0 - width**2) + width * random.standard_normal(chosen.shape)

@@ -1,20 +1,20 @@
-"""The generator that draws from the public prior, reweighted."""
+"""The generator that draws from a steered population, by weight."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from generative.cohort import ScanCohort
 from generative.model import ScanProtocol, synthetic_cohort, write_model
-from generative.moments.prior import Pool
+from generative.parallel import Progress, over_patients
 from generative.privacy.ledger import PrivacyStatement
-from generative.virtual_cohort import Progress
+from generative.steering.prior import Pool
 from twin.errors import TwinError
 
 _KERNEL = 0.04
@@ -22,17 +22,16 @@ _LEAST_WEIGHT = 1e-9
 
 
 @dataclass(frozen=True)
-class MomentsModel:
+class SteeredModel:
     """Weights over patients of the pool, each once with either response.
 
     Attributes:
-        privacy: what the moments cost.
+        privacy: which engine steered it, and what that cost.
         pool: simulated patients, who can be simulated again.
         weights: (M, 2) of pool patient i without and with response; sums to 1.
         volumes_ml: (M,) first tumor volumes of the pool, in the region of the protocol.
     """
 
-    ENGINE: ClassVar[str] = "moments"
     privacy: PrivacyStatement
     pool: Pool
     weights: Float[np.ndarray, "m 2"]
@@ -47,7 +46,6 @@ class MomentsModel:
         """Write the model's folder."""
         write_model(
             folder,
-            engine=self.ENGINE,
             protocol=self.protocol,
             privacy=self.privacy,
             settings={"seed": self.pool.seed},
@@ -66,7 +64,7 @@ class MomentsModel:
         privacy: PrivacyStatement,
         settings: Mapping[str, Any],
         arrays: Mapping[str, np.ndarray],
-    ) -> MomentsModel:
+    ) -> SteeredModel:
         """From what `save` wrote."""
         pool = Pool(protocol, int(settings["seed"]), arrays["scores"], arrays["numbers"])
         return cls(privacy, pool, arrays["weights"], arrays["volumes_ml"])
@@ -92,25 +90,20 @@ class MomentsModel:
         side, scans = self.protocol.side, len(self.protocol.days)
         images = np.empty((patients, scans, side, side, side), np.float32)
         masks = np.empty(images.shape, bool)
-        done = 0
-        for index in np.unique(chosen // 2):
-            patient = self.pool.patient(int(index))
+        different = np.unique(chosen // 2)
+        found = over_patients(self.pool.patient, different.tolist(), progress)
+        for index, patient in zip(different, found, strict=True):
             assert patient is not None, "the pool keeps patients that were seen"
             for again, row in enumerate(np.flatnonzero(chosen // 2 == index)):
                 turn = _turn(np.random.default_rng([seed, int(row)]) if again else None)
                 images[row], masks[row] = turn(patient.images), turn(patient.masks)
-                done += 1
-            if progress is not None:
-                progress(done, patients)
         return synthetic_cohort(
             self.protocol,
             images,
             masks,
             chosen % 2 == 1,
             volume_ml=volume_ml,
-            source="drawn from a simulated prior, steered by noisy moments of a private cohort"
-            if self.privacy.epsilon is not None
-            else "drawn from a simulated prior, steered by moments of a cohort",
+            source=f"drawn from simulated patients, steered by a cohort ({self.privacy.engine})",
         )
 
     def _near(
