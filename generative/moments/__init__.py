@@ -1,1 +1,1 @@
-"""Noisy moments: a few bounded statistics of private patients steer a simulation of public ones."""
+"""Noisy moments: a private cohort judged by one noisy sum."""

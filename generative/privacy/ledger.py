@@ -7,14 +7,17 @@ privacy is claimed, refused where it is.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from generative.cohort import ScanCohort
 from generative.privacy.accountant import Charge, check_budget, epsilon_of, least_noise
+from generative.privacy.gradients import Loss, PrivateGradients
 from twin.errors import TwinError
 
 _SLACK = 1e-3
@@ -194,3 +197,37 @@ class GuardedCohort:
         clipped = vectors * np.minimum(1.0, bound / np.maximum(norms, 1e-300))
         noise = random.standard_normal(clipped.shape[1]) * noise_multiplier * bound
         return clipped.sum(axis=0) + noise
+
+    def gradients(
+        self,
+        inputs: Callable[[ScanCohort], Any],
+        loss: Loss,
+        *,
+        charge: Charge,
+        bound: float,
+        secret: int,
+    ) -> PrivateGradients:
+        """Noisy gradients over Poisson samples of patients; all charged before the first.
+
+        Args:
+            inputs: arrays with a row for each patient, from that patient's scans alone.
+            loss: see `generative.privacy.gradients.PrivateGradients`, as are the others.
+            charge: for all steps.
+            bound: of the gradient of a patient.
+            secret: seed of batches and noise.
+
+        Raises:
+            TwinError: the budget does not hold it.
+        """
+        self.ledger.pay(charge)
+        return PrivateGradients(
+            inputs(self._cohort), loss, charge=charge, bound=bound, secret=secret
+        )
+
+    def fingerprint(self) -> str:
+        """Of all scans and labels, to know the cohort again; for the owner's own files alone."""
+        digest = hashlib.sha256()
+        cohort = self._cohort
+        for part in (cohort.images, cohort.masks, cohort.days, cohort.response):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()

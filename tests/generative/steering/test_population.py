@@ -37,7 +37,7 @@ def test_drawn_patients_have_the_law_that_they_are_drawn_from():
 def test_no_spread_falls_to_zero_and_no_response_is_needed():
     found = Population.of(np.ones((50, 2)), np.array([[0.02, 0.0]] * 50))
     np.testing.assert_allclose(found.shares, [1.0, 0.0])
-    np.testing.assert_allclose(found.covariances[0], np.eye(2) / 51)
+    np.testing.assert_allclose(found.covariances[0], np.eye(2) / 51, atol=1e-12)
     np.testing.assert_allclose(found.covariances[1], np.eye(2))
     assert np.isfinite(found.draw(10, np.random.default_rng(0))).all()
 
