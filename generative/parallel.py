@@ -25,7 +25,7 @@ def over_patients[Value, Found](
         progress: called with patients done and all of them.
     """
     workers = available_cores() if len(patients) >= WORTH_PROCESSES else 1
-    parallel = Parallel(n_jobs=workers, return_as="generator")
+    parallel = Parallel(n_jobs=workers, return_as="generator", max_nbytes=None)
     each: Any = parallel(delayed(function)(patient) for patient in patients)
     for done, found in enumerate(each, start=1):
         yield found

@@ -75,24 +75,37 @@ def train(
     delta: Annotated[
         float | None, Parameter(help="Chance that the budget is broken; 1 / (10 patients).")
     ] = None,
+    engine: Annotated[
+        str | None,
+        Parameter(help="moments or adversarial; what `synth recommend` says unless given."),
+    ] = None,
     members: Annotated[
-        int, Parameter(help="Patients to simulate as the prior.", validator=_AT_LEAST_ONE)
+        int, Parameter(help="Patients to simulate in the last round.", validator=_AT_LEAST_ONE)
     ] = 3000,
     seed: Annotated[int, Parameter(help="Seed of all draws but the privacy noise.")] = 0,
+    checkpoints: Annotated[
+        Path | None,
+        Parameter(
+            help="Folder to go on from when interrupted, with a picture of every round. It holds"
+            " the seed of the noise: it stays with you."
+        ),
+    ] = None,
 ) -> None:
     """Train a generator on a cohort, under a privacy budget."""
     from experiments import console
     from experiments.synth.printing import print_model
     from experiments.synth.training import train_model
 
-    with console.progress("Training", "steps") as progress:
+    with console.progress("Training", "simulated patients") as progress:
         model = train_model(
             cohort,
             out,
             epsilon=epsilon,
             delta=delta,
+            engine=engine,
             members=members,
             seed=seed,
+            checkpoints=checkpoints,
             progress=progress,
         )
     print_model(model, out)

@@ -71,17 +71,33 @@ def outlined(
     return pixels
 
 
-def _picture(cohort: ScanCohort, row: int, window: tuple[float, ...], name: str) -> Markup:
-    from PIL import Image
+def sheet_png(cohort: ScanCohort) -> bytes:
+    """A picture with a row for each patient and a column for each scan, outlined, as a PNG."""
+    window = tuple(np.quantile(cohort.images, (0.005, 0.995)))
+    rows = [_strip(cohort, row, window) for row in range(len(cohort))]
+    gap = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
+    return _png(np.concatenate([part for row in rows for part in (row, gap)][:-1]))
 
+
+def _picture(cohort: ScanCohort, row: int, window: tuple[float, ...], name: str) -> Markup:
+    data = base64.b64encode(_png(_strip(cohort, row, window))).decode()
+    tag = element("img", src=f"data:image/png;base64,{data}", alt=f"{name} patient, all scans")
+    return Markup(tag.removesuffix("</img>"))
+
+
+def _strip(cohort: ScanCohort, row: int, window: tuple[float, ...]) -> np.ndarray:
+    """All scans of a patient side by side."""
     tiles = [
         outlined(image, mask, window)
         for image, mask in zip(*mid_slices(cohort.images[row], cohort.masks[row]), strict=True)
     ]
     gap = np.full((tiles[0].shape[0], _GAP, 3), 255, np.uint8)
-    strip = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
+    return np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    from PIL import Image
+
     stream = io.BytesIO()
-    Image.fromarray(strip).save(stream, "PNG", optimize=True)
-    data = base64.b64encode(stream.getvalue()).decode()
-    tag = element("img", src=f"data:image/png;base64,{data}", alt=f"{name} patient, all scans")
-    return Markup(tag.removesuffix("</img>"))
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return stream.getvalue()

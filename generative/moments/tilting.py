@@ -34,26 +34,38 @@ def tilt(
     """
     centered = statistics - target
 
+    def weights_of(multipliers: np.ndarray) -> np.ndarray:
+        return special.softmax(centered @ multipliers)
+
     def dual(multipliers: np.ndarray, variance: np.ndarray) -> tuple[float, np.ndarray]:
         scores = centered @ multipliers
-        weights = special.softmax(scores)
         value = special.logsumexp(scores) - np.log(len(scores))
         value += 0.5 * float(variance @ multipliers**2)
-        return float(value), weights @ centered + variance * multipliers
+        return float(value), special.softmax(scores) @ centered + variance * multipliers
 
-    multipliers, kept = np.zeros(statistics.shape[1]), None
-    for factor in looser:
-        multipliers = optimize.minimize(
+    def curvature(multipliers: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        weights = weights_of(multipliers)
+        mean = weights @ centered
+        second = (centered * weights[:, None]).T @ centered
+        return second - np.outer(mean, mean) + np.diag(variance)
+
+    def stop_beyond(multipliers: np.ndarray) -> None:
+        if not enough(weights_of(multipliers)):
+            raise StopIteration
+
+    kept = np.zeros(statistics.shape[1])
+    for number, factor in enumerate(looser):
+        found = optimize.minimize(
             dual,
-            multipliers,
+            kept,
             (factor * variance,),
             jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": 2000, "maxfun": 4000},
+            hess=curvature,
+            method="trust-exact",
+            callback=stop_beyond if number else None,
+            options={"gtol": 1e-6},
         ).x
-        weights = special.softmax(centered @ multipliers)
-        if kept is not None and not enough(weights):
+        if number and not enough(weights_of(found)):
             break
-        kept = weights
-    assert kept is not None, "at least one factor"
-    return kept
+        kept = found
+    return weights_of(kept)

@@ -9,13 +9,13 @@ import pytest
 from generative import read_cohort, write_cohort
 from generative.cohort import ScanCohort
 from generative.model import ScanProtocol, read_model
-from generative.moments.engine import train_moments
 from generative.moments.tilting import tilt
 from generative.privacy.ledger import GuardedCohort, Ledger
 from generative.steering.model import SteeredModel
 from generative.steering.population import effective_size
 from generative.steering.prior import Pool, draw_scores
 from generative.summaries import summarize, summary_names
+from generative.training import train_generator
 from generative.virtual_cohort import simulate_cohort
 from generative.worlds import get_world
 from twin.errors import TwinError
@@ -29,8 +29,7 @@ def protocol(*days: float) -> ScanProtocol:
 
 def train(cohort: ScanCohort, epsilon: float | None, members: int = 90) -> SteeredModel:
     private = GuardedCohort(cohort, Ledger(len(cohort), epsilon))
-    secret = np.random.default_rng(7)
-    return train_moments(private, ScanProtocol.of(cohort), members=members, secret=secret)
+    return train_generator(private, ScanProtocol.of(cohort), members=members, secret=7)
 
 
 @pytest.fixture(scope="module")
