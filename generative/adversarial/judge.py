@@ -13,7 +13,7 @@ Under a budget, most of it pays the moments and the rest DP-SGD of the discrimin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from math import sqrt
 
 import jax.numpy as jnp
@@ -66,8 +66,7 @@ class AdversarialJudge:
         ledger, noise = private.ledger, None
         self._charge: Charge | None = None
         if ledger.epsilon is not None and ledger.delta is not None:
-            scale = least_noise(_charges, epsilon=ledger.epsilon, delta=ledger.delta)
-            moments, self._charge = _charges(scale)
+            moments, self._charge = _charges(_least_scale(ledger.epsilon, ledger.delta))
             noise = moments.noise_multiplier
         self._moments = MomentsJudge(private, secret, noise)
 
@@ -132,6 +131,12 @@ def _rows(cohort: ScanCohort) -> tuple[np.ndarray, np.ndarray]:
     """Summaries of each patient and the response as ±1."""
     sign = np.where(cohort.response, 1.0, -1.0)
     return summarize(cohort).astype(np.float32), sign.astype(np.float32)
+
+
+@cache
+def _least_scale(epsilon: float, delta: float) -> float:
+    """Takes seconds, and depends on nothing else."""
+    return least_noise(_charges, epsilon=epsilon, delta=delta)
 
 
 def _charges(scale: float) -> tuple[Charge, Charge]:

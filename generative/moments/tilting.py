@@ -43,11 +43,12 @@ def tilt(
         value += 0.5 * float(variance @ multipliers**2)
         return float(value), special.softmax(scores) @ centered + variance * multipliers
 
-    def curvature(multipliers: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    def curvature_along(
+        multipliers: np.ndarray, step: np.ndarray, variance: np.ndarray
+    ) -> np.ndarray:
         weights = weights_of(multipliers)
         mean = weights @ centered
-        second = (centered * weights[:, None]).T @ centered
-        return second - np.outer(mean, mean) + np.diag(variance)
+        return (weights * (centered @ step)) @ centered - mean * (mean @ step) + variance * step
 
     def stop_beyond(multipliers: np.ndarray) -> None:
         if not enough(weights_of(multipliers)):
@@ -60,10 +61,9 @@ def tilt(
             kept,
             (factor * variance,),
             jac=True,
-            hess=curvature,
-            method="trust-exact",
+            hessp=curvature_along,
+            method="Newton-CG",
             callback=stop_beyond if number else None,
-            options={"gtol": 1e-6},
         ).x
         if number and not enough(weights_of(found)):
             break
