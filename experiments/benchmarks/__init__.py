@@ -47,7 +47,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "lesions": ("lesions_fit_s",),
     "radiomics": ("radiomics_pet_s_per_case", "radiomics_pet_first_s_per_case"),
     "predictors": ("real_tasks_s",),
-    "synth": ("cohort_1000_s", "dp_train_s", "sample_1000_s"),
+    "synth": ("cohort_1000_s", "gan_train_s", "gan_train_rss_mb"),
+    "synth_private": ("dp_train_s", "sample_1000_s"),
 }
 """Figures by the process that measures them."""
 COLD = ("compilation", "lesions", "radiomics")

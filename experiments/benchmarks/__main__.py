@@ -9,7 +9,7 @@ import sys
 from experiments.benchmarks import GROUPS
 from experiments.benchmarks.case import Case
 
-_MODULES = {"memory_10000": "memory"}
+_MODULES = {"memory_10000": "memory", "synth_private": "synth"}
 
 
 def main(arguments: list[str]) -> None:

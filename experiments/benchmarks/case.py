@@ -52,7 +52,7 @@ class Case:
         tasks: prediction tasks of `real_tasks_s`.
         permutations: shuffled outcomes of each of them; None for as many as the task says.
         virtual_patients, virtual_side: simulated patients and voxels along an edge of their scans.
-        prior_patients: simulated in the last round of `dp_train_s`.
+        prior_patients: simulated in the last round of `gan_train_s` and `dp_train_s`.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -71,7 +71,7 @@ class Case:
     permutations: int | None = None
     virtual_patients: int = 1000
     virtual_side: int = 32
-    prior_patients: int = 2400
+    prior_patients: int = 3000
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))

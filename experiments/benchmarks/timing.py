@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import sys
@@ -32,11 +33,30 @@ def peak_rss_mb() -> float:
     """
     status = Path("/proc/self/status")
     if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) * 1024.0 / 1e6
+        return _high_water_mb(status)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024.0 / 1e6
+
+
+def peak_rss_of_all_mb() -> float:
+    """Sum of the peaks of this process and of those that it started and that still run, MB.
+
+    Pages that they share count in each; where there is no /proc, only this process counts.
+    """
+    own = f"/proc/{os.getpid()}/task"
+    started = [
+        Path(f"/proc/{pid}/status")
+        for children in Path(own).glob("*/children")
+        for pid in children.read_text().split()
+    ]
+    return peak_rss_mb() + sum(_high_water_mb(status) for status in started)
+
+
+def _high_water_mb(status: Path) -> float:
+    for line in status.read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return float(line.split()[1]) * 1024.0 / 1e6
+    return 0.0
 
 
 def reference_kernel_s(case: Case) -> float:

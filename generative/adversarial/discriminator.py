@@ -19,6 +19,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from generative.privacy.gradients import PrivateGradients
+from generative.privacy.recommend import STEPS
 
 _CUT = 3.0
 
@@ -78,7 +79,7 @@ class Settings:
     gamma: float = 0.03
 
 
-PRIVATE = Settings(width=16, steps=60, learning_rate=2e-2)
+PRIVATE = Settings(width=16, steps=STEPS, learning_rate=2e-2)
 """Fewer parameters and steps where each costs noise."""
 
 

@@ -36,14 +36,13 @@ from generative.moments.judge import NAME as MOMENTS
 from generative.moments.judge import MomentsJudge
 from generative.privacy.accountant import Charge, least_noise
 from generative.privacy.ledger import GuardedCohort, PrivacyStatement
+from generative.privacy.recommend import DISCRIMINATOR_SHARE
 from generative.steering.loop import ROUNDS
 from generative.steering.population import effective_size
 from generative.summaries import summarize
 
 _NAME = "discriminator, by clipped gradients of single patients"
 _SAMPLED = 0.3
-_SHARE = 0.2
-"""Of the budget, as inverse squared noise, that the discriminator gets."""
 _CLIP = 1.0
 _BEFORE = 0.5
 """Share of the patients that the moments must leave in play for the discriminator."""
@@ -141,8 +140,8 @@ def _least_scale(epsilon: float, delta: float) -> float:
 
 def _charges(scale: float) -> tuple[Charge, Charge]:
     """Of moments and discriminator, at a noise of both."""
-    sampled = _SAMPLED * sqrt(PRIVATE.steps / _SHARE)
+    sampled = _SAMPLED * sqrt(PRIVATE.steps / DISCRIMINATOR_SHARE)
     return (
-        Charge(MOMENTS, scale / sqrt(1.0 - _SHARE)),
+        Charge(MOMENTS, scale / sqrt(1.0 - DISCRIMINATOR_SHARE)),
         Charge(_NAME, scale * sampled, _SAMPLED, PRIVATE.steps),
     )

@@ -7,10 +7,17 @@ from math import sqrt
 
 from generative.privacy.ledger import Ledger
 
+DISCRIMINATOR = 1000
+"""Parameters of a discriminator under a budget, about."""
 MOMENTS_NORM = 20.0
 """Norm of the vector that noisy moments take of a patient with three scans, in its units."""
+DISCRIMINATOR_SHARE = 0.2
+"""Of the budget, as inverse squared noise, that the discriminator gets."""
+STEPS = 60
+"""Gradients that it is trained by."""
 USELESS_ERROR = 0.5
-"""Noise of a mean, in standard deviations between patients, from which nothing is learned."""
+"""Noise of a mean, in standard deviations between patients, from which nothing is learned; and of a
+gradient, in lengths of the longest that a patient may have."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ def recommend(patients: int, epsilon: float | None, delta: float | None = None) 
         TwinError: a budget that promises nothing.
     """
     if epsilon is None:
-        return Recommendation("moments", "no privacy is asked for: moments without noise")
+        return Recommendation("adversarial", "no privacy is asked for: patients as they are")
     noise = Ledger(patients, epsilon, delta).noise_of_one_sum("moments")
     error = noise * MOMENTS_NORM / patients
     blur = f"noise of {error:.2f} and sampling of {1.0 / sqrt(patients):.2f} standard deviations"
@@ -43,4 +50,6 @@ def recommend(patients: int, epsilon: float | None, delta: float | None = None) 
             f"{blur} in every moment: nothing of {patients} patients would be left at epsilon "
             f"{epsilon:g}; allow more, or join cohorts of several hospitals",
         )
-    return Recommendation("moments", f"{blur} in every moment")
+    drowned = noise * sqrt(STEPS / DISCRIMINATOR_SHARE * DISCRIMINATOR) / patients
+    reason = f"{blur} in every moment; in a gradient noise of {drowned:.2g} times the longest"
+    return Recommendation("moments" if drowned > USELESS_ERROR else "adversarial", reason)
