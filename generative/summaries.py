@@ -29,7 +29,7 @@ FIRST = (
     "log_noise",
     "log_noise_grain",
 )
-LATER = ("log_volume_ratio", "brightness_ratio", "spread_ratio")
+LATER = ("log_volume_ratio", "brightness_ratio", "spread_ratio", "overlap", "pattern")
 _REACH = 3  # voxels around the tumor that the background is taken from
 _TINY = 1e-3
 
@@ -96,6 +96,8 @@ def _patient(
             np.log((seen.sum() + 4.0) / (volume + 4.0)),
             (float(inside.mean()) - background) / contrast,
             np.log(float(inside.std()) / max(spread, _TINY) + 0.1),
+            2.0 * float((seen & tumor).sum()) / (float(seen.sum()) + volume),
+            _likeness(values, inside),
         ]
     return np.asarray(found)
 
@@ -138,3 +140,11 @@ def _neighbor_spread(image: np.ndarray, where: np.ndarray) -> float:
 
 def _mean(image: np.ndarray, where: np.ndarray, otherwise: float) -> float:
     return float(image[where].mean()) if where.any() else otherwise
+
+
+def _likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of the same voxels at two times, as Fisher's z."""
+    away = one - one.mean(), other - other.mean()
+    spread = float(np.sqrt((away[0] ** 2).sum() * (away[1] ** 2).sum()))
+    correlation = float((away[0] * away[1]).sum()) / max(spread, _TINY)
+    return float(np.arctanh(np.clip(correlation, -0.99, 0.99)))
