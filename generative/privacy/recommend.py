@@ -16,8 +16,10 @@ DISCRIMINATOR_SHARE = 0.2
 STEPS = 60
 """Gradients that it is trained by."""
 USELESS_ERROR = 0.5
-"""Noise of a mean, in standard deviations between patients, from which nothing is learned; and of a
-gradient, in lengths of the longest that a patient may have."""
+"""Noise of a mean, in standard deviations between patients, from which nothing is learned."""
+DROWNED = 2.0
+"""Noise of a gradient, in lengths of the longest that a patient may have, up to which 60 of them
+were seen to help (1,000 patients, epsilon 1: docs/decisions/0009)."""
 
 
 @dataclass(frozen=True)
@@ -52,4 +54,4 @@ def recommend(patients: int, epsilon: float | None, delta: float | None = None) 
         )
     drowned = noise * sqrt(STEPS / DISCRIMINATOR_SHARE * DISCRIMINATOR) / patients
     reason = f"{blur} in every moment; in a gradient noise of {drowned:.2g} times the longest"
-    return Recommendation("moments" if drowned > USELESS_ERROR else "adversarial", reason)
+    return Recommendation("moments" if drowned > DROWNED else "adversarial", reason)

@@ -102,11 +102,12 @@ def test_volumes_of_a_range_lie_within_it():
 
 def test_advice_follows_patients_and_budget(capsys):
     said = {}
-    for patients, epsilon in ((36, "8"), (36, "1"), (1000, "1")):
+    for patients, epsilon in ((36, "8"), (36, "1"), (1000, "1"), (36, "none")):
         arguments = ["synth", "recommend", "--patients", str(patients), "--epsilon", epsilon]
         assert main(arguments) == 0
         said[patients, epsilon] = capsys.readouterr().out
-    assert said[36, "8"].startswith("moments") and said[1000, "1"].startswith("moments")
+    assert said[36, "8"].startswith("moments: noise of 0.25")
+    assert said[1000, "1"].startswith("adversarial") and said[36, "none"].startswith("adversarial")
     assert said[36, "1"].startswith("no engine can work")
     assert main(["synth", "recommend", "--patients", "36", "--epsilon", "lots"]) == 2
     assert "not a privacy budget" in capsys.readouterr().err
