@@ -17,11 +17,13 @@ FIRST = (
     "log_volume",
     "log_surface",
     "elongation",
+    "flatness",
     "background",
     "background_spread",
     "log_contrast",
     "log_spread",
     "skewness",
+    "log_kurtosis",
     "log_grain",
     "core",
     "inner_border",
@@ -75,12 +77,13 @@ def _patient(
     found = [
         np.log(volume),
         np.log(_faces(tumor) / volume ** (2.0 / 3.0)),
-        _elongation(tumor),
+        *_axes(tumor),
         np.arcsinh(3.0 * background),
         np.log(float(first[around].std()) + 0.01) if around.any() else np.log(0.01),
         np.log(contrast),
         np.log(spread / contrast + 0.01),
         float(((values - mean) ** 3).mean()) / max(spread, _TINY) ** 3,
+        np.log(float(((values - mean) ** 4).mean()) / max(spread, _TINY) ** 4 + 0.1),
         np.log(_neighbor_spread(first, tumor) / max(spread, _TINY) + 0.01),
         _mean(first, deepest, mean) / contrast - _mean(first, rest, mean) / contrast,
         (_mean(first, rim, mean) - background) / contrast,
@@ -117,13 +120,13 @@ def _faces(mask: np.ndarray) -> float:
     return float(sum((np.diff(padded, axis=axis) != 0).sum() for axis in range(3)))
 
 
-def _elongation(mask: np.ndarray) -> float:
-    """Logarithm of the longest by the shortest principal axis."""
+def _axes(mask: np.ndarray) -> tuple[float, float]:
+    """Logarithms of the longest and of the middle principal axis by the shortest."""
     places = np.argwhere(mask)
     if len(places) < 4:
-        return 0.0
+        return 0.0, 0.0
     axes = np.linalg.eigvalsh(np.cov(places.T) + np.eye(3) / 12.0)
-    return float(0.5 * np.log(axes[-1] / axes[0]))
+    return float(0.5 * np.log(axes[2] / axes[0])), float(0.5 * np.log(axes[1] / axes[0]))
 
 
 def _neighbor_spread(image: np.ndarray, where: np.ndarray) -> float:

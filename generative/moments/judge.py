@@ -27,6 +27,7 @@ LEAST_PATIENTS = 20
 NAME = "moments of size, shape, brightness, texture, border and course, by response"
 _CUT = 2.5
 _KEPT = 0.7
+_LEAST_VARIANCE = 0.01
 _LOOSER = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
 
 
@@ -68,7 +69,8 @@ class MomentsJudge:
         assert self._measured is not None
         units, moments = self._measured
         statistics = units.of_either(summaries)
-        variance = moments.error**2 + statistics.var(axis=0) / len(self._private)
+        spread = np.maximum(statistics.var(axis=0), _LEAST_VARIANCE)
+        variance = moments.error**2 + spread / len(self._private)
 
         def enough(weights: Float[np.ndarray, " m2"]) -> bool:
             return effective_size(weights.reshape(-1, 2).sum(axis=1)) >= in_play * len(summaries)

@@ -13,6 +13,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import optimize, special
 
+_MOST_STEPS = 50
+"""A dozen suffice where the pool can have the moments; where it cannot, more gain nothing."""
+
 
 def tilt(
     statistics: Float[np.ndarray, "m k"],
@@ -64,6 +67,7 @@ def tilt(
             hessp=curvature_along,
             method="Newton-CG",
             callback=stop_beyond if number else None,
+            options={"maxiter": _MOST_STEPS},
         ).x
         if number and not enough(weights_of(found)):
             break

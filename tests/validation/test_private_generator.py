@@ -37,6 +37,7 @@ def train(members: ScanCohort, epsilon: float | None, seed: int) -> Generator:
     return train_generator(private, ScanProtocol.of(members), engine=engine, seed=seed)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("epsilon", "loss"), [(None, 0.03), (8.0, 0.05), (1.0, 0.10)])
 def test_a_generator_keeps_what_predicts_and_gives_no_patient_back(epsilon, loss):
     seed = secrets.randbelow(10**6)
