@@ -9,7 +9,7 @@ from generative.privacy.ledger import Ledger
 
 DISCRIMINATOR = 1000
 """Parameters of a discriminator under a budget, about."""
-MOMENTS_NORM = 20.0
+MOMENTS_NORM = 26.0
 """Norm of the vector that noisy moments take of a patient with three scans, in its units."""
 DISCRIMINATOR_SHARE = 0.2
 """Of the budget, as inverse squared noise, that the discriminator gets."""

@@ -106,7 +106,7 @@ def test_advice_follows_patients_and_budget(capsys):
         arguments = ["synth", "recommend", "--patients", str(patients), "--epsilon", epsilon]
         assert main(arguments) == 0
         said[patients, epsilon] = capsys.readouterr().out
-    assert said[36, "8"].startswith("moments: noise of 0.25")
+    assert said[36, "8"].startswith("moments: noise of 0.3")
     assert said[1000, "1"].startswith("adversarial") and said[36, "none"].startswith("adversarial")
     assert said[36, "1"].startswith("no engine can work")
     assert main(["synth", "recommend", "--patients", "36", "--epsilon", "lots"]) == 2
