@@ -70,12 +70,12 @@ class AdversarialJudge:
         self._moments = MomentsJudge(private, secret, noise)
 
     def weights(
-        self, summaries: Float[np.ndarray, "m k"], share: float, *, round_: int, in_play: float
+        self, summaries: Float[np.ndarray, "m k"], *, round_: int, in_play: float
     ) -> Float[np.ndarray, "m 2"]:
         """See `generative.steering.loop.Judge`."""
         last = round_ == ROUNDS
         weights = self._moments.weights(
-            summaries, share, round_=round_, in_play=_BEFORE if last else in_play
+            summaries, round_=round_, in_play=_BEFORE if last else in_play
         )
         if not last:
             return weights

@@ -57,7 +57,7 @@ class MomentsJudge:
         self._measured: tuple[Units, Moments] | None = None
 
     def weights(
-        self, summaries: Float[np.ndarray, "m k"], share: float, *, round_: int, in_play: float
+        self, summaries: Float[np.ndarray, "m k"], *, round_: int, in_play: float
     ) -> Float[np.ndarray, "m 2"]:
         """See `generative.steering.loop.Judge`; the patients of the first round give the units.
 

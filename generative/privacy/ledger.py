@@ -1,8 +1,8 @@
 """The ledger of a training: every touch of private patients pays, or the training is refused.
 
 A training under a budget never holds the private cohort itself but a `GuardedCohort`, which gives
-noisy sums for a charge. Anything else that it gives is written down as unpaid: allowed where no
-privacy is claimed, refused where it is.
+noisy sums and gradients for a charge. Anything else that it gives is written down as unpaid:
+allowed where no privacy is claimed, refused where it is.
 """
 
 from __future__ import annotations

@@ -36,13 +36,12 @@ class Judge(Protocol):
     """Says by weights which simulated patients stand for the private ones."""
 
     def weights(
-        self, summaries: Float[np.ndarray, "m k"], share: float, *, round_: int, in_play: float
+        self, summaries: Float[np.ndarray, "m k"], *, round_: int, in_play: float
     ) -> Float[np.ndarray, "m 2"]:
         """Weights of simulated patients without and with response, summing to 1.
 
         Args:
             summaries: of the simulated patients, see `generative.summaries`.
-            share: of responders in the population that they were drawn from.
             round_: of the training; a judge gives the same weights in the same round.
             in_play: share of the patients that must be left in play. Private patients are met as
                 closely as that allows: beyond it, few would be drawn again and again.
@@ -98,9 +97,8 @@ def steer(
         pool = Pool(protocol, seed, scores, np.arange(first, first + size))
         summaries, seen = pool.summarize(_shifted(progress, first, total))
         pool, summaries = pool.select(seen), summaries[seen]
-        share = 0.5 if population is None else float(population.shares[1])
         in_play = _KEEPING if round_ == ROUNDS else _STEERING
-        weights = judge.weights(summaries, share, round_=round_, in_play=in_play)
+        weights = judge.weights(summaries, round_=round_, in_play=in_play)
         volumes_ml = np.exp(summaries[:, 0]) * protocol.voxel_ml
         worth = effective_size(weights.sum(axis=1))
         model = SteeredModel(judge.statement(worth), pool, weights, volumes_ml)
