@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from experiments.atomic_files import write_bytes
 from experiments.synth.picture_sheet import sheet_png
 from generative.cohort import read_cohort
 from generative.model import ENGINES, Generator, ScanProtocol
@@ -81,4 +82,4 @@ def train_model(
 def _show(folder: Path, round_: int, model: Generator) -> None:
     """Keep a picture of patients that the model draws after a round."""
     drawn = model.sample(_SHOWN, seed=0)
-    (folder / f"patients-after-round-{round_}.png").write_bytes(sheet_png(drawn))
+    write_bytes(folder / f"patients-after-round-{round_}.png", sheet_png(drawn))

@@ -103,7 +103,7 @@ def train(
 
     def loss(params: Any, one: Array, other: Array) -> Array:
         network = nnx.merge(graph, params)
-        smooth = _steepness(network, one) + _steepness(network, other)
+        smooth = _steepness(network, one).mean() + _steepness(network, other).mean()
         gap = network(one) - network(other)
         return jax.nn.softplus(-gap).mean() + 0.5 * settings.gamma * smooth
 
@@ -111,14 +111,11 @@ def train(
     shape = (settings.batch,)
 
     def step(state: Any, key: Array) -> tuple[Any, None]:
-        params, moments, average = state
         keys = jax.random.split(key)
         rows = jax.random.randint(keys[0], shape, 0, len(real))
         drawn = jax.random.choice(keys[1], len(virtual.inputs), shape, p=virtual.chances)
-        slope = jax.grad(loss)(params, real[rows], virtual.inputs[drawn])
-        updates, moments = adam.update(slope, moments)
-        params = optax.apply_updates(params, updates)
-        return (params, moments, averaged(average, params, settings)), None
+        slope = jax.grad(loss)(state[0], real[rows], virtual.inputs[drawn])
+        return _advanced(state, slope, adam, settings), None
 
     keys = jax.random.split(jax.random.key(seed), settings.steps)
     run = jax.jit(lambda state: jax.lax.scan(step, state, keys)[0])
@@ -140,15 +137,13 @@ def train_private(
         params: to start from.
     """
     adam = optax.adam(PRIVATE.learning_rate)
-    moments, average = adam.init(params), params
+    state = params, adam.init(params), params
     free = jax.jit(jax.grad(lambda params: _virtual_loss(graph, virtual, params)))
     for step in range(PRIVATE.steps):
-        paid = gradients.mean(params, public, step=step)
-        slope = jax.tree.map(jnp.add, paid, free(params))
-        updates, moments = adam.update(slope, moments)
-        params = optax.apply_updates(params, updates)
-        average = averaged(average, params, PRIVATE)
-    return average
+        paid = gradients.mean(state[0], public, step=step)
+        slope = jax.tree.map(jnp.add, paid, free(state[0]))
+        state = _advanced(state, slope, adam, PRIVATE)
+    return state[2]
 
 
 def private_loss(graph: Any, params: Any, public: Any, patient: Any) -> Float[Array, ""]:
@@ -157,16 +152,22 @@ def private_loss(graph: Any, params: Any, public: Any, patient: Any) -> Float[Ar
     return jax.nn.softplus(-nnx.merge(graph, params)(inputs_of(summaries, sign, *public)))
 
 
-def averaged(average: Any, params: Any, settings: Settings) -> Any:
-    """Moving average of the parameters, over a tenth of the steps."""
+def _advanced(
+    state: Any, slope: Any, adam: optax.GradientTransformation, settings: Settings
+) -> Any:
+    """Parameters, moments of Adam, and the average of parameters over a tenth of the steps."""
+    params, moments, average = state
+    updates, moments = adam.update(slope, moments)
+    params = optax.apply_updates(params, updates)
     new = 10.0 / settings.steps
-    return jax.tree.map(lambda a, p: (1.0 - new) * a + new * p, average, params)
+    average = jax.tree.map(lambda a, p: (1.0 - new) * a + new * p, average, params)
+    return params, moments, average
 
 
 def _virtual_loss(graph: Any, virtual: Virtual, params: Any) -> Float[Array, ""]:
     network = nnx.merge(graph, params)
     each = jax.nn.softplus(network(virtual.inputs))
-    each += 0.5 * PRIVATE.gamma * _steepness_each(network, virtual.inputs)
+    each += 0.5 * PRIVATE.gamma * _steepness(network, virtual.inputs)
     return (virtual.chances * each).sum()
 
 
@@ -175,10 +176,6 @@ def scores(graph: Any, params: Any, inputs: Float[Array, "m i"]) -> Float[np.nda
     return np.asarray(nnx.merge(graph, params)(inputs), float)
 
 
-def _steepness_each(network: Discriminator, inputs: Float[Array, "n i"]) -> Float[Array, " n"]:
+def _steepness(network: Discriminator, inputs: Float[Array, "n i"]) -> Float[Array, " n"]:
     slopes = jax.grad(lambda x: network(x).sum())(inputs)
     return (slopes**2).sum(axis=1)
-
-
-def _steepness(network: Discriminator, inputs: Float[Array, "n i"]) -> Float[Array, ""]:
-    return _steepness_each(network, inputs).mean()

@@ -79,10 +79,7 @@ class Keeper:
 
     def keep(self, kept: Kept) -> None:
         """Keep a state in place of the last one."""
-        state = {
-            "population": dict(vars(kept.population)),
-            "judge": {**kept.judge, "rounds": np.array(kept.rounds)},
-        }
+        state = {"population": dict(vars(kept.population)), "judge": dict(kept.judge)}
         self._manager.save(kept.rounds, args=self._args.StandardSave(state))
         self._manager.wait_until_finished()
 

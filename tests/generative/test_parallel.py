@@ -7,13 +7,14 @@ from generative import parallel
 from generative.parallel import over_patients
 from generative.virtual_cohort import simulate_cohort
 from generative.worlds import get_world
+from twin import cores
 from twin.errors import TwinError
 
 
 def test_patients_are_the_same_in_one_process_and_in_many(monkeypatch):
     alone = simulate_cohort(get_world("B"), 4, seed=2, side=16)
     monkeypatch.setattr(parallel, "WORTH_PROCESSES", 2)
-    monkeypatch.setattr(parallel, "available_cores", lambda: 2)
+    monkeypatch.setattr(cores, "available_cores", lambda: 2)
     told = []
     together = simulate_cohort(
         get_world("B"), 4, seed=2, side=16, progress=lambda *done: told.append(done)
@@ -26,7 +27,7 @@ def test_patients_are_the_same_in_one_process_and_in_many(monkeypatch):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_of_one_patient_comes_out_as_it_is(monkeypatch, workers):
     monkeypatch.setattr(parallel, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(parallel, "available_cores", lambda: workers)
+    monkeypatch.setattr(cores, "available_cores", lambda: workers)
 
     def failing(number: int) -> int:
         if number == 2:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from joblib import Parallel, delayed
 
 from experiments.predictors.evaluation.concordance import pairs_within_folds
 from experiments.predictors.evaluation.crossval import Procedure, outer_folds
-from twin.cores import available_cores
+from twin.cores import on_every_core
 
 BAND = (0.45, 0.55)
 """Where the mean over permutations must lie."""
@@ -71,14 +70,11 @@ def permutation_control(
         scores = procedure(inputs, shuffled, split[0])
         return pairs_within_folds(shuffled, scores[None], split).concordance()
 
-    # Processes cost seconds to start: a few permutations are done before.
-    workers = available_cores() if count >= WORTH_PROCESSES else 1
-    found = np.empty(count)
-    parallel = Parallel(n_jobs=workers, return_as="generator")
-    for number, value in enumerate(parallel(delayed(score)(n) for n in range(count))):
-        found[number] = value
-        if progress is not None:
-            progress(number + 1, count)
+    found = np.fromiter(
+        on_every_core(score, range(count), worth_processes=WORTH_PROCESSES, progress=progress),
+        float,
+        count,
+    )
     low, high = np.quantile(found, [0.025, 0.975])
     p_value = (1 + int((found >= observed).sum())) / (1 + count)
     return PermutationControl(count, float(found.mean()), float(low), float(high), p_value)
