@@ -34,6 +34,6 @@ def on_every_core[Value, Found](
     parallel = Parallel(n_jobs=workers, return_as="generator", max_nbytes=None)
     each: Any = parallel(delayed(function)(value) for value in values)
     for done, found in enumerate(each, start=1):
-        yield found
-        if progress is not None:
+        if progress is not None:  # before it is given: who takes the last one may not come back
             progress(done, len(values))
+        yield found
