@@ -1,5 +1,5 @@
-"""The command line: check, calibrate, forecast, sweep, report, features, predict, synth, bench,
-demo.
+"""The command line: check, calibrate, forecast, sweep, report, features, predict, lesions, synth,
+bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
+from experiments.lesions.commands import lesions
 from experiments.synth.commands import synth
 from twin.errors import TwinError
 
@@ -30,6 +31,7 @@ app = App(
 
 predict = App(name="predict", help="Predictors of outcomes: train a task, score others once.")
 app.command(predict)
+app.command(lesions)
 app.command(synth)
 
 _AT_LEAST_ONE = validators.Number(gte=1)

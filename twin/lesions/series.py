@@ -44,6 +44,7 @@ class LesionSeries:
         mask: (n, r) True where there is a reading; readings come first.
         treatment_day: (n,) day on which treatment begins.
         groups: a label for each lesion (trial and arm of a table).
+        trials: the trial of each; empty where a table does not tell.
     """
 
     ids: tuple[str, ...]
@@ -52,6 +53,7 @@ class LesionSeries:
     mask: Bool[np.ndarray, "n r"]
     treatment_day: Float[np.ndarray, " n"]
     groups: tuple[str, ...]
+    trials: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -89,6 +91,7 @@ class LesionSeries:
             self.mask[index],
             self.treatment_day[index],
             tuple(self.groups[i] for i in index),
+            tuple(self.trials[i] for i in index),
         )
 
     def without_last(self, count: int = 1) -> LesionSeries:
@@ -129,6 +132,7 @@ def lesion_series(
     ids: Sequence[str] | None = None,
     treatment_day: float | Sequence[float] | np.ndarray = 0.0,
     groups: Sequence[str] | None = None,
+    trials: Sequence[str] | None = None,
 ) -> LesionSeries:
     """Check the readings of some lesions and pad them to one array.
 
@@ -138,6 +142,7 @@ def lesion_series(
         ids: names of the lesions; numbers by default.
         treatment_day: when treatment begins, for all or for each.
         groups: labels of the lesions.
+        trials: the trial that each is from.
 
     Raises:
         TwinError: nothing given, lengths that differ, a time or volume that is no finite number, a
@@ -153,10 +158,11 @@ def lesion_series(
         )
     names = tuple(str(i + 1) for i in range(count)) if ids is None else tuple(ids)
     labels = ("",) * count if groups is None else tuple(groups)
+    studies = ("",) * count if trials is None else tuple(trials)
     start = np.broadcast_to(np.asarray(treatment_day, float), (count,)).copy()
-    if len(names) != count or len(labels) != count or not np.isfinite(start).all():
+    if {len(names), len(labels), len(studies)} != {count} or not np.isfinite(start).all():
         raise TwinError(
-            "ids, groups or treatment days do not fit the lesions",
+            "ids, groups, trials or treatment days do not fit the lesions",
             where="lesion_series",
             expected=f"{count} of each, days finite",
         )
@@ -169,14 +175,15 @@ def lesion_series(
     mask = np.zeros((count, width), bool)
     for i, (t, v) in enumerate(rows):
         times[i, : len(t)], volumes[i, : len(t)], mask[i, : len(t)] = t, v, True
-    return _padded(LesionSeries(names, times, volumes, mask, start, labels))
+    return _padded(LesionSeries(names, times, volumes, mask, start, labels, studies))
 
 
 def read_lesions(path: str | Path) -> LesionSeries:
     """Read a table of lesions: one reading a row, in any order.
 
     Columns: Pt_hashID (lesion), T_days (days since treatment began), Lesion_vol (mm³, 0.52 d³);
-    Study_Arm, where there is one, becomes the group. An arm is a label, not a comparison.
+    Study_Arm, where there is one, becomes the group, and Study_id the trial (without it, what
+    Study_Arm says before "_Arm"). An arm is a label, not a comparison.
 
     Raises:
         TwinError: the file is missing or empty, lacks a column, or holds a bad value.
@@ -186,6 +193,7 @@ def read_lesions(path: str | Path) -> LesionSeries:
         raise TwinError("no such file", where=path.name, fix="Give a table of lesions, as CSV")
     readings: dict[str, dict[float, list[float]]] = {}
     groups: dict[str, str] = {}
+    trials: dict[str, str] = {}
     with path.open(newline="", encoding="utf-8") as file:
         table = csv.DictReader(file)
         missing = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
@@ -204,11 +212,18 @@ def read_lesions(path: str | Path) -> LesionSeries:
             lesion = row["Pt_hashID"]
             readings.setdefault(lesion, {}).setdefault(day, []).append(volume / 1000.0)
             groups[lesion] = row.get("Study_Arm") or ""
+            trials[lesion] = row.get("Study_id") or groups[lesion].partition("_Arm")[0]
     if not readings:
         raise TwinError("the table has no rows", where=path.name)
     days = [sorted(found) for found in readings.values()]
     volumes = [[_one_of_a_day(found[day]) for day in sorted(found)] for found in readings.values()]
-    return lesion_series(days, volumes, ids=list(readings), groups=list(groups.values()))
+    return lesion_series(
+        days,
+        volumes,
+        ids=list(readings),
+        groups=list(groups.values()),
+        trials=list(trials.values()),
+    )
 
 
 def _one_of_a_day(volumes: list[float]) -> float:
