@@ -24,7 +24,7 @@ def fit(
     table: TableFile,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="File of the population (.npz).")],
-    chains: Chains = 2,
+    chains: Chains = 4,
     draws: Draws = 400,
     seed: Seed = 0,
 ) -> None:
@@ -80,7 +80,7 @@ def validate(
     out: Annotated[
         Path | None, Parameter(name=["--out", "-o"], help="Table of the scores (.csv).")
     ] = None,
-    chains: Chains = 2,
+    chains: Chains = 4,
     draws: Draws = 400,
     seed: Seed = 0,
 ) -> None:

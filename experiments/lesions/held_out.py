@@ -101,7 +101,7 @@ def judge_held_out(
     series: LesionSeries,
     others: LesionSeries | None = None,
     *,
-    chains: int = 2,
+    chains: int = 4,
     warmup: int = 500,
     draws: int = 400,
     seed: int = 0,

@@ -38,7 +38,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def judged(table):
     told = []
-    found = judge_held_out(read_lesions(table), warmup=80, draws=60, told=told.append)
+    found = judge_held_out(read_lesions(table), chains=2, warmup=80, draws=60, told=told.append)
     assert told == ["1", "2"]
     return found
 
@@ -89,7 +89,7 @@ def test_figures_are_means_with_intervals():
 
 def test_fit_then_forecast(table, tmp_path):
     file, out = tmp_path / "population.npz", tmp_path / "forecast.csv"
-    answer = oncotwin("lesions", "fit", table, "-o", file, "--draws", 50)
+    answer = oncotwin("lesions", "fit", table, "-o", file, "--draws", 50, "--chains", 2)
     assert answer.code == 0, answer.err
     assert f"{LESIONS} lesions" in answer.out and "R-hat" in answer.out
     assert "not for clinical decisions" in answer.out

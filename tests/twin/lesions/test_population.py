@@ -221,7 +221,7 @@ def simulated(seed: int, lesions: int):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_population(simulated(3, 80), warmup=150, draws=100, seed=1)
+    return fit_population(simulated(3, 80), chains=2, warmup=150, draws=100, seed=1)
 
 
 def test_a_fit_finds_what_made_its_patients(fitted):
@@ -233,7 +233,7 @@ def test_a_fit_finds_what_made_its_patients(fitted):
 
 
 def test_too_short_a_sampling_says_that_it_has_not_converged():
-    found = fit_population(simulated(4, 30), warmup=5, draws=50)
+    found = fit_population(simulated(4, 30), chains=2, warmup=5, draws=50)
     assert not found.converged
     assert "NOT CONVERGED" in repr(found)
     assert not found.forecast(one([0.0], [20.0]), np.array([50.0])).converged

@@ -19,12 +19,15 @@ from jaxtyping import Array, Int
 from numpyro.distributions import Dirichlet, HalfNormal, LogNormal, Normal
 from numpyro.infer import MCMC, NUTS, init_to_median
 
+from twin.cores import on_every_core
 from twin.lesions.population.endings import COVARIATES, log_chance, training_covariates
 from twin.lesions.population.steps import Law, Patients, Steps, log_likelihood
 
 PATIENT = ("patient_growth", "patient_decline", "patient_volatility", "patient_repeats")
 """Sites that belong to the patients of the table and not to the population."""
 _DEPTH = 7  # of the tree: 127 steps at most
+_WORTH_PROCESSES = 1000
+"""Readings from which a chain takes so long that every core should have its own."""
 
 
 def law_of(site: Callable[[str], Any]) -> Law:
@@ -56,8 +59,8 @@ _PRIORS: dict[str, Any] = {
     "fall_sd": LogNormal(math.log(0.2), 0.5),
     "rise_sd": LogNormal(math.log(0.2), 0.5),
     "shares": Dirichlet(np.array([12.0, 2.0, 2.0])),
-    "fall_mean": HalfNormal(1.0),
-    "rise_mean": HalfNormal(1.0),
+    "fall_mean": LogNormal(math.log(0.5), 0.4),
+    "rise_mean": LogNormal(math.log(0.5), 0.4),
     "with_size": Normal(0.3, 0.3),
     "with_gap": Normal(0.5, 0.2),
     "repeats_zero": Normal(2.0, 2.0),
@@ -86,6 +89,25 @@ def sample_posterior(
     seed: int,
 ) -> tuple[dict[str, np.ndarray], int]:
     """(chains, draws, ...) of every site, patients left out, and how many transitions diverged."""
+
+    def chain(number: int) -> tuple[dict[str, np.ndarray], int]:
+        return _chain(steps, arm, arms, warmup, draws, [seed, number])
+
+    worth = 2 if len(steps.lesion) >= _WORTH_PROCESSES else chains + 1
+    found = list(on_every_core(chain, range(chains), worth_processes=worth))
+    sites = {name: np.stack([drawn[name] for drawn, _ in found]) for name in found[0][0]}
+    return sites, sum(diverged for _, diverged in found)
+
+
+def _chain(
+    steps: Steps,
+    arm: Int[np.ndarray, " n"],
+    arms: int,
+    warmup: int,
+    draws: int,
+    seed: list[int],
+) -> tuple[dict[str, np.ndarray], int]:
+    """One chain of NUTS."""
     table, last, may_end = training_covariates(steps)
     drawn: Callable[..., Any] = numpyro.sample
 
@@ -108,16 +130,10 @@ def sample_posterior(
 
     together: Any = [tuple(_PRIORS)]  # a mass matrix for them, not for the patients
     kernel = NUTS(model, dense_mass=together, init_strategy=init_to_median, max_tree_depth=_DEPTH)
-    sampler = MCMC(
-        kernel,
-        num_warmup=warmup,
-        num_samples=draws,
-        num_chains=chains,
-        chain_method="sequential",
-        progress_bar=False,
-    )
+    sampler = MCMC(kernel, num_warmup=warmup, num_samples=draws, progress_bar=False)
     with jax.enable_x64(True):
-        sampler.run(jax.random.key(seed), extra_fields=("diverging",))
-        found = sampler.get_samples(group_by_chain=True)
+        key = jax.random.key(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        sampler.run(key, extra_fields=("diverging",))
+        found = sampler.get_samples()
         diverged = int(np.asarray(sampler.get_extra_fields()["diverging"]).sum())
     return {n: np.asarray(v) for n, v in found.items() if n not in PATIENT}, diverged

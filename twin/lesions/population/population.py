@@ -201,9 +201,9 @@ class LesionPopulation:
 def fit_population(
     series: LesionSeries,
     *,
-    chains: int = 2,
-    warmup: int = 300,
-    draws: int = 200,
+    chains: int = 4,
+    warmup: int = 500,
+    draws: int = 400,
     seed: int = 0,
 ) -> LesionPopulation:
     """Fit the hierarchical model to a table of lesions by NUTS.
