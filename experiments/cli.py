@@ -58,6 +58,9 @@ def calibrate(
     model: Annotated[
         str, Parameter(help="Tumor model, see docs/reference/models.md; lesion-... fits volumes.")
     ] = "fisher-kpp",
+    method: Annotated[
+        str, Parameter(help="How to the posterior: laplace, nuts or ensemble-kalman.")
+    ] = "laplace",
     visits: Annotated[
         int | None, Parameter(help="Visits to fit, from the first on; the rest is held out.")
     ] = None,
@@ -73,12 +76,16 @@ def calibrate(
     _use_cores()
     chosen: dict[str, Any] = {"model": model, "visits": visits, "seed": seed, "restart": restart}
     if model.startswith(workflow.LESION):
+        if method != "laplace":
+            raise TwinError("lesion models have one method", where="--method", expected="laplace")
         with console.working("Fitting volumes"):
             _, lesion = workflow.calibrate_lesion_run(patient, output, **chosen)
         console.print_calibration(lesion)
         return
     with console.working("Calibrating"):
-        run, posterior = workflow.calibrate_run(patient, output, spacing_mm=spacing_mm, **chosen)
+        run, posterior = workflow.calibrate_run(
+            patient, output, method=method, spacing_mm=spacing_mm, **chosen
+        )
     console.print_calibration(posterior)
     _next(run, "forecast")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from experiments.json_text import identity_of
 from experiments.runs import Run
 from experiments.store import ShardStore
 from twin import __version__
-from twin.calibration.calibrate import calibrate
+from twin.calibration.calibrate import METHODS, Method, calibrate
+from twin.calibration.gauss_newton import GaussNewton
 from twin.calibration.posterior import Posterior
 from twin.calibration.setting import make_setting
 from twin.draws import setting_of
@@ -61,6 +63,19 @@ def model_named(name: str) -> TumorModel:
     return MODELS[name]()
 
 
+def method_named(name: str, seed: int) -> Method:
+    """A way to the posterior by name, with the seed of the run."""
+    if name not in METHODS:
+        raise TwinError(
+            f"unknown method {name!r}",
+            where="--method",
+            expected=", ".join(METHODS),
+            got=repr(name),
+        )
+    method = METHODS[name]()
+    return method if isinstance(method, GaussNewton) else replace(method, seed=seed)
+
+
 def _unknown_model(name: str) -> TwinError:
     known = [*MODELS, *(LESION + model for model in LESION_MODELS)]
     return TwinError(
@@ -89,21 +104,23 @@ def calibrate_run(
     run_folder: str | Path,
     *,
     model: str = "fisher-kpp",
+    method: str = "laplace",
     visits: int | None = None,
     spacing_mm: float | None = None,
     seed: int = 0,
     restart: bool = False,
 ) -> tuple[Run, Posterior]:
     """Calibrate a spatial model to a patient and start a run folder with the posterior."""
-    equations = model_named(model)
+    equations, way = model_named(model), method_named(method, seed)
     Run.refuse_taken(run_folder, restart=restart)
     patient = load_patient(patient_folder)
-    posterior = calibrate(prepare(patient, spacing_mm=spacing_mm), equations, visits=visits)
-    chosen = {"model": model, "spacing_mm": spacing_mm}
+    prepared = prepare(patient, spacing_mm=spacing_mm)
+    posterior = calibrate(prepared, equations, visits=visits, method=way)
+    chosen = {"model": model, "method": method, "spacing_mm": spacing_mm}
     run = _start(patient_folder, run_folder, patient, posterior, chosen, seed, restart)
     run.save_arrays(
         "posterior.h5",
-        {"z_mean": posterior.z_mean, "z_covariance": posterior.z_covariance},
+        _scores(posterior),
         {
             "names": list(posterior.names),
             "converged": posterior.converged,
@@ -112,6 +129,13 @@ def calibrate_run(
         },
     )
     return run, posterior
+
+
+def _scores(posterior: Posterior) -> dict[str, np.ndarray]:
+    """What a posterior knows of the scores."""
+    found = {"z_mean": posterior.z_mean, "z_covariance": posterior.z_covariance}
+    draws = posterior.z_draws
+    return found if draws is None else found | {"z_draws": draws}
 
 
 def calibrate_lesion_run(
@@ -185,6 +209,7 @@ def load_posterior(run: Run) -> Posterior:
         noise=stored["noise"],
         diagnostics=stored["diagnostics"],
         setting=setting,
+        z_draws=arrays.get("z_draws"),
     )
 
 
@@ -370,8 +395,7 @@ def _identity(posterior: Posterior, plans: PlanSet, draws: int, seed: int) -> st
     return identity_of(
         {
             "version": __version__,
-            "z_mean": np.asarray(posterior.z_mean),
-            "z_covariance": np.asarray(posterior.z_covariance),
+            **_scores(posterior),
             "names": list(posterior.names),
             "plans": [plan.to_dict() for plan in plans],
             "horizon_days": plans.horizon_days,

@@ -1,7 +1,9 @@
 """Fit a model to a patient: `calibrate(patient, model) -> Posterior`."""
 
-from twin.calibration.calibrate import calibrate
+from twin.calibration.calibrate import METHODS, calibrate
+from twin.calibration.ensemble_kalman import EnsembleKalman
 from twin.calibration.gauss_newton import GaussNewton
+from twin.calibration.nuts import NUTS
 from twin.calibration.posterior import Posterior
 
-__all__ = ["GaussNewton", "Posterior", "calibrate"]
+__all__ = ["METHODS", "NUTS", "EnsembleKalman", "GaussNewton", "Posterior", "calibrate"]

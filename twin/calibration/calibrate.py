@@ -7,7 +7,9 @@ from dataclasses import asdict
 
 import numpy as np
 
+from twin.calibration.ensemble_kalman import EnsembleKalman, invert
 from twin.calibration.gauss_newton import Fit, GaussNewton, fit, straight_in_values
+from twin.calibration.nuts import NUTS, sample
 from twin.calibration.objective import Problem, evaluate, make_problem
 from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
 from twin.calibration.resampling import corrected
@@ -17,13 +19,21 @@ from twin.models.model import TumorModel
 from twin.parameters import Prior
 from twin.patient import Patient
 
+Method = GaussNewton | NUTS | EnsembleKalman
+METHODS: dict[str, type[Method]] = {
+    "laplace": GaussNewton,
+    "nuts": NUTS,
+    "ensemble-kalman": EnsembleKalman,
+}
+"""Ways to a posterior by name."""
+
 
 def calibrate(
     patient: Patient,
     model: TumorModel,
     *,
     visits: int | None = None,
-    method: GaussNewton | None = None,
+    method: Method | None = None,
     priors: Mapping[str, Prior] | None = None,
     start: Mapping[str, float] | None = None,
 ) -> Posterior:
@@ -33,7 +43,7 @@ def calibrate(
         patient: cropped around the tumor (twin.patient.crop_to_tumor).
         model: equations, for instance `FisherKPP()`.
         visits: how many visits to fit, from the first on; the rest is held out. None fits all.
-        method: how to fit; `GaussNewton()` by default.
+        method: `GaussNewton()` (Laplace, the default), `NUTS()` or `EnsembleKalman()`.
         priors: other priors by parameter name; `Fixed(value)` for a value known for sure.
         start: natural values to start from; prior medians by default.
 
@@ -50,7 +60,7 @@ def calibrate(
 def calibrate_setting(
     setting: Setting,
     *,
-    method: GaussNewton | None = None,
+    method: Method | None = None,
     start: Mapping[str, float] | None = None,
 ) -> Posterior:
     """Fit a setting; see `calibrate`."""
@@ -64,15 +74,19 @@ def calibrate_setting(
             " visit, or simulate from the prior.",
         )
     problem = make_problem(setting)
+    method = method or GaussNewton()
     scores = setting.table.scores_of(start or {})
-    z = np.array([scores.get(name, 0.0) for name in problem.names])
     result = fit(
         lambda at: evaluate(problem, at),
-        z,
+        np.array([scores.get(name, 0.0) for name in problem.names]),
         setting.domain.shape,
-        method or GaussNewton(),
+        method if isinstance(method, GaussNewton) else method.start,
         straight_in_values(setting.table, problem.names),
     )
+    if isinstance(method, NUTS):
+        result = sample(problem, result, method)
+    elif isinstance(method, EnsembleKalman):
+        result = invert(problem, result, method)
     return _posterior(setting, problem, corrected(setting, problem, result))
 
 
@@ -96,19 +110,27 @@ def _posterior(setting: Setting, problem: Problem, result: Fit) -> Posterior:
         fitted_visits=tuple(visit.name for visit in setting.fitted),
         noise=noise,
         setting=setting,
+        z_draws=result.draws,
     )
     return posterior.with_diagnostics(
+        **result.checks,
         iterations=result.iterations,
         step_in_sd=result.step_in_sd,
         cost=result.cost,
-        warnings=_warnings(setting, posterior),
+        warnings=_warnings(setting, posterior, result.checks),
     )
 
 
-def _warnings(setting: Setting, posterior: Posterior) -> list[str]:
+def _warnings(setting: Setting, posterior: Posterior, checks: Mapping[str, float]) -> list[str]:
     found = list(setting.model.fallbacks(setting.domain))
     if not posterior.converged:
-        found.append("The fit did not converge: do not rely on its intervals.")
+        why = ""
+        if "rhat" in checks:
+            why = (
+                f" (R-hat {checks['rhat']:.2f}, {checks['effective_draws']:.0f} effective draws,"
+                f" {100 * checks['diverged']:.0f} % diverged)"
+            )
+        found.append(f"The fit did not converge{why}: do not rely on its intervals.")
     point = posterior.point
     if {"diffusivity", "proliferation_rate"} <= point.keys():
         length = float(np.sqrt(point["diffusivity"] / point["proliferation_rate"]))

@@ -39,7 +39,10 @@ class GaussNewton:
 
 @dataclass(frozen=True)
 class Fit:
-    """Result of a fit: scores, covariance of the scores, noise by kind, and how it went."""
+    """Result of a fit: scores, covariance of the scores, noise by kind, and how it went.
+
+    Methods that draw leave their draws of the scores, and figures that tell how well they did.
+    """
 
     z: np.ndarray
     covariance: np.ndarray
@@ -49,6 +52,8 @@ class Fit:
     step_in_sd: float
     cost: float
     history: list[float] = field(default_factory=list)
+    draws: np.ndarray | None = None
+    checks: dict[str, float] = field(default_factory=dict)
 
 
 def fit(

@@ -187,8 +187,8 @@ def _sums(problem: Problem, z: Float[Array, " k"]) -> dict[str, tuple[Array, ...
     result = {}
     for kind, r in value.items():
         visits = r.shape[0]
-        flat = _chunks(r.reshape(visits, -1))
-        slope = _chunks(slopes[kind].reshape(z.size, visits, -1))
+        flat = chunked(r.reshape(visits, -1))
+        slope = chunked(slopes[kind].reshape(z.size, visits, -1))
         result[kind] = (
             (flat**2).sum(-1),
             jnp.einsum("kvcm,vcm->cvk", slope, flat),
@@ -213,7 +213,7 @@ def evaluate(problem: Problem, z: np.ndarray) -> Evaluation:
     return Evaluation(cost, gradient, curvature, residual, weight)
 
 
-def _chunks(array: Array) -> Array:
+def chunked(array: Array) -> Array:
     """(..., N) as (..., chunks, size), padded with zeros, so that float32 sums stay short."""
     size = min(_CHUNK, array.shape[-1])
     missing = -array.shape[-1] % size

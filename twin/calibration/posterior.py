@@ -1,4 +1,4 @@
-"""What calibration knows: a Gaussian in standard normal scores of the parameters.
+"""What calibration knows: standard normal scores of the parameters, Gaussian or by their draws.
 
 Prior scores are N(0, 1) (twin/parameters), so the posterior deviation of a score is also the share
 of the prior's that is left: contraction = 1 − sd.
@@ -23,12 +23,12 @@ UNDETERMINED_BELOW = 0.25
 
 @dataclass(frozen=True)
 class Posterior:
-    """Laplace approximation around the most probable parameters.
+    """Laplace approximation around the most probable parameters, or draws of a sampler.
 
     Attributes:
         table: every parameter with prior and source.
         names: the K estimated or drawn parameters.
-        z_mean: (K,) most probable scores.
+        z_mean: (K,) most probable scores; the mean where there are draws.
         z_covariance: (K, K) covariance of the scores; the prior's is the identity.
         converged: whether the fit ended at a minimum.
         decision_day: day of the last fitted visit; plans start here.
@@ -36,6 +36,7 @@ class Posterior:
         noise: what was estimated of noise and model discrepancy, by name.
         diagnostics: iterations, length of the next step, warnings and the like.
         setting: patient, model and fitted visits, which forecast and sweep simulate in.
+        z_draws: (S, k) equally likely scores of the first k names, where a method drew them.
     """
 
     table: ParameterTable
@@ -48,6 +49,7 @@ class Posterior:
     noise: Mapping[str, float] = field(default_factory=dict)
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     setting: Setting | None = None
+    z_draws: np.ndarray | None = None
 
     def with_diagnostics(self, **values: Any) -> Posterior:
         """The same with further diagnostics."""
@@ -76,6 +78,10 @@ class Posterior:
         """
         streams = [np.random.default_rng([seed, count, crc32(n.encode())]) for n in self.names]
         standard = np.stack([stream.standard_normal(count) for stream in streams], axis=1)
+        if self.z_draws is not None:
+            rows = np.random.default_rng([seed, count]).permutation(len(self.z_draws))
+            drawn = self.z_draws[np.resize(rows, count)]
+            return np.hstack([drawn, standard[:, drawn.shape[1] :]])
         root = np.linalg.cholesky(self.z_covariance + 1e-10 * np.eye(len(self.names)))
         return self.z_mean + standard @ root.T
 
@@ -90,14 +96,18 @@ class Posterior:
             value = float(parameter.prior.transform(0.0))
             return value, value
         index = self.names.index(name)
-        half = float(ndtri(0.5 + level / 2.0)) * np.sqrt(self.z_covariance[index, index])
-        low, high = self.z_mean[index] - half, self.z_mean[index] + half
+        if self.z_draws is not None and index < self.z_draws.shape[1]:
+            ends = np.quantile(self.z_draws[:, index], [0.5 - level / 2.0, 0.5 + level / 2.0])
+            low, high = ends
+        else:
+            half = float(ndtri(0.5 + level / 2.0)) * np.sqrt(self.z_covariance[index, index])
+            low, high = self.z_mean[index] - half, self.z_mean[index] + half
         return float(parameter.prior.transform(low)), float(parameter.prior.transform(high))
 
     def prior(self) -> Posterior:
         """The prior in the shape of a posterior, to compare with."""
         count = len(self.names)
-        return replace(self, z_mean=np.zeros(count), z_covariance=np.eye(count))
+        return replace(self, z_mean=np.zeros(count), z_covariance=np.eye(count), z_draws=None)
 
     def extended(self, table: ParameterTable) -> Posterior:
         """The same with further parameters from `table` at their priors (drugs not yet given)."""

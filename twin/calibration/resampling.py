@@ -47,7 +47,13 @@ def corrected(setting: Setting, problem: Problem, result: Fit, seed: int = 0) ->
     bias, spread = np.mean(shifts, axis=0), np.cov(np.array(shifts).T)
     covariance = result.covariance + (1.0 + 1.0 / REPLICATES) * np.atleast_2d(spread)
     limit = np.sqrt(np.diag(covariance))
-    return replace(result, z=result.z - np.clip(bias, -2 * limit, 2 * limit), covariance=covariance)
+    moved = np.clip(bias, -2 * limit, 2 * limit)
+    draws = result.draws
+    if draws is not None:
+        more = (1.0 + 1.0 / REPLICATES) * np.atleast_2d(spread)
+        none = np.zeros(len(bias))
+        draws = draws - moved + random.multivariate_normal(none, more, len(draws))
+    return replace(result, z=result.z - moved, covariance=covariance, draws=draws)
 
 
 def _noise_like(noise: Noise, grid: Grid, random: np.random.Generator) -> np.ndarray:
