@@ -25,7 +25,7 @@ def fit(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="File of the population (.npz).")],
     chains: Chains = 4,
-    draws: Draws = 400,
+    draws: Draws = 500,
     seed: Seed = 0,
 ) -> None:
     """Fit the hierarchical model to a table of lesions."""
@@ -81,7 +81,7 @@ def validate(
         Path | None, Parameter(name=["--out", "-o"], help="Table of the scores (.csv).")
     ] = None,
     chains: Chains = 4,
-    draws: Draws = 400,
+    draws: Draws = 500,
     seed: Seed = 0,
 ) -> None:
     """Forecast the last reading of lesions from other trials, and score it."""

@@ -103,7 +103,7 @@ def judge_held_out(
     *,
     chains: int = 4,
     warmup: int = 500,
-    draws: int = 400,
+    draws: int = 500,
     seed: int = 0,
     told: Told | None = None,
 ) -> HeldOut:

@@ -66,7 +66,7 @@ _PRIORS: dict[str, Any] = {
     "repeats_zero": Normal(2.0, 2.0),
     "growth": Normal(0.05, 0.2),
     "growth_arm_sd": HalfNormal(0.05),
-    "growth_sd": LogNormal(math.log(0.1), 0.5),
+    "growth_sd": LogNormal(math.log(0.1), 0.3),
     "decline": Normal(0.1, 0.3),
     "decline_arm_sd": HalfNormal(0.1),
     "decline_sd": LogNormal(math.log(0.25), 0.5),

@@ -203,7 +203,7 @@ def fit_population(
     *,
     chains: int = 4,
     warmup: int = 500,
-    draws: int = 400,
+    draws: int = 500,
     seed: int = 0,
 ) -> LesionPopulation:
     """Fit the hierarchical model to a table of lesions by NUTS.
