@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def case():
     variances = {kind: noise.variance for kind, noise in found.noise.items()}
     axes = np.linspace(-3.0, 3.0, 31), np.linspace(-3.0, 3.0, 31)
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
-    energy = np.array([potential(problem, variances, jnp.asarray(z, jnp.float32)) for z in points])
+    grid = jnp.asarray(points, jnp.float32)
+    energy = np.asarray(jax.lax.map(lambda z: potential(problem, variances, z), grid), float)
     weight = np.exp(energy.min() - energy)
     return problem, found, points, weight / weight.sum()
 

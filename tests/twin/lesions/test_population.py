@@ -232,8 +232,10 @@ def test_a_fit_finds_what_made_its_patients(fitted):
     assert (fitted.lesions, fitted.readings) == (80, 400)
 
 
-def test_too_short_a_sampling_says_that_it_has_not_converged():
-    found = fit_population(simulated(4, 30), chains=2, warmup=5, draws=50)
+@pytest.mark.parametrize("bad", [{"rhat": 1.06}, {"effective": 40.0}, {"diverged": 0.02}])
+def test_what_has_not_converged_says_so_and_its_forecasts_too(bad):
+    assert population().converged
+    found = replace(population(), **bad)
     assert not found.converged
     assert "NOT CONVERGED" in repr(found)
     assert not found.forecast(one([0.0], [20.0]), np.array([50.0])).converged

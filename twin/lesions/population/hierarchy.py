@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -89,10 +90,7 @@ def sample_posterior(
     seed: int,
 ) -> tuple[dict[str, np.ndarray], int]:
     """(chains, draws, ...) of every site, patients left out, and how many transitions diverged."""
-
-    def chain(number: int) -> tuple[dict[str, np.ndarray], int]:
-        return _chain(steps, arm, arms, warmup, draws, [seed, number])
-
+    chain = partial(_chain, steps, arm, arms, warmup, draws, seed)
     worth = 2 if len(steps.lesion) >= _WORTH_PROCESSES else chains + 1
     found = list(on_every_core(chain, range(chains), worth_processes=worth))
     sites = {name: np.stack([drawn[name] for drawn, _ in found]) for name in found[0][0]}
@@ -105,9 +103,10 @@ def _chain(
     arms: int,
     warmup: int,
     draws: int,
-    seed: list[int],
+    seed: int,
+    number: int,
 ) -> tuple[dict[str, np.ndarray], int]:
-    """One chain of NUTS."""
+    """One chain of NUTS, by its number."""
     table, last, may_end = training_covariates(steps)
     drawn: Callable[..., Any] = numpyro.sample
 
@@ -132,7 +131,7 @@ def _chain(
     kernel = NUTS(model, dense_mass=together, init_strategy=init_to_median, max_tree_depth=_DEPTH)
     sampler = MCMC(kernel, num_warmup=warmup, num_samples=draws, progress_bar=False)
     with jax.enable_x64(True):
-        key = jax.random.key(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        key = jax.random.key(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
         sampler.run(key, extra_fields=("diverging",))
         found = sampler.get_samples()
         diverged = int(np.asarray(sampler.get_extra_fields()["diverging"]).sum())
