@@ -44,7 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "compilation": ("compile_s", "compile_s_ratio"),
     "start": ("cli_help_s", "cli_help_s_ratio"),
     "demo": ("scenario_demo_ms",),
-    "lesions": ("lesions_fit_s",),
+    "lesions": ("lesions_fit_s", "lesions_hierarchical_s"),
     "radiomics": ("radiomics_pet_s_per_case", "radiomics_pet_first_s_per_case"),
     "predictors": ("real_tasks_s",),
     "synth": ("cohort_1000_s", "gan_train_s", "gan_train_rss_mb"),

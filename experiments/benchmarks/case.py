@@ -48,6 +48,7 @@ class Case:
         repeats: of each timing.
         lesions: series of `lesions_fit_s`.
         lesion_models: how many models it fits.
+        lesion_draws: warm-up and draws of each chain of `lesions_hierarchical_s`.
         pet_cases: scans of `radiomics_pet_s_per_case`.
         tasks: prediction tasks of `real_tasks_s`.
         permutations: shuffled outcomes of each of them; None for as many as the task says.
@@ -66,6 +67,7 @@ class Case:
     repeats: int = 5
     lesions: int = 1242
     lesion_models: int = 6
+    lesion_draws: int = 500
     pet_cases: int = 36
     tasks: int = 100
     permutations: int | None = None
@@ -82,4 +84,4 @@ class Case:
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 8, 1, 1, 1, 2, 60, 16, 15)
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 30, 1, 5, 1, 1, 2, 60, 16, 15)

@@ -25,13 +25,15 @@ from twin.lesions import (
     lesion_series,
     read_lesions,
 )
+from twin.lesions.population import fit_population
 
 TABLE = "lesions/lesion_volumes.csv"
 """Inside the folder that DATA names."""
 
 
 def measure(case: Case, names: Sequence[str]) -> Iterator[Line]:
-    """Figures of the group "lesions": every model once, then again to tell what compiling took."""
+    """Figures of the group "lesions": every model once, then again to tell what compiling took; and
+    the hierarchical model."""
     series, origin = _cohort(case)
     first, again, told = 0.0, 0.0, []
     for name, model in islice(LESION_MODELS.items(), case.lesion_models):
@@ -49,6 +51,19 @@ def measure(case: Case, names: Sequence[str]) -> Iterator[Line]:
         f" {first - again:.1f} s of it compiling (first fit less second); {'; '.join(told)}"
     )
     yield "lesions_fit_s", first, "s", details
+    if "lesions_hierarchical_s" in names:
+        yield _hierarchical(case, series, origin)
+
+
+def _hierarchical(case: Case, series: LesionSeries, origin: str) -> Line:
+    begun = time.perf_counter()
+    found = fit_population(series, chains=2, warmup=case.lesion_draws, draws=case.lesion_draws)
+    details = (
+        f"{found.lesions} {origin} series, {found.readings} readings, 2 chains of"
+        f" {2 * case.lesion_draws}, {available_cores()} cores; R-hat at most {found.rhat:.2f}, at"
+        f" least {found.effective:.0f} effective draws"
+    )
+    return "lesions_hierarchical_s", time.perf_counter() - begun, "s", details
 
 
 def _cohort(case: Case) -> tuple[LesionSeries, str]:

@@ -10,7 +10,7 @@ from scipy import integrate, stats
 
 from twin.errors import TwinError
 from twin.lesions import lesion_series
-from twin.lesions.population import LesionPopulation, fit_population
+from twin.lesions.population import LesionPopulation, fit_population, hierarchy
 from twin.lesions.population.endings import COVARIATES, covariates, training_covariates
 from twin.lesions.population.steps import (
     SMALLEST_MM,
@@ -230,6 +230,16 @@ def test_a_fit_finds_what_made_its_patients(fitted):
         assert low < truth < high, name
     assert fitted.arms == ("Study_0_Arm_1", "Study_1_Arm_1")
     assert (fitted.lesions, fitted.readings) == (80, 400)
+
+
+def test_chains_in_processes_of_their_own_are_those_of_one(monkeypatch):
+    series = simulated(4, 30)
+    few = {"chains": 2, "warmup": 4, "draws": 4, "seed": 5}
+    alone = fit_population(series, **few)
+    monkeypatch.setattr(hierarchy, "_WORTH_PROCESSES", 0)
+    apart = fit_population(series, **few)
+    for name, values in alone.draws.items():
+        np.testing.assert_allclose(apart.draws[name], values, rtol=1e-9, err_msg=name)
 
 
 @pytest.mark.parametrize("bad", [{"rhat": 1.06}, {"effective": 40.0}, {"diverged": 0.02}])
