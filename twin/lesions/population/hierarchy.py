@@ -20,7 +20,7 @@ from jaxtyping import Array, Int
 from numpyro.distributions import Dirichlet, HalfNormal, LogNormal, Normal
 from numpyro.infer import MCMC, NUTS, init_to_median
 
-from twin.cores import on_every_core
+from twin.cores import available_cores, on_every_core
 from twin.lesions.population.endings import COVARIATES, log_chance, training_covariates
 from twin.lesions.population.steps import Law, Patients, Steps, log_likelihood
 
@@ -90,23 +90,24 @@ def sample_posterior(
     seed: int,
 ) -> tuple[dict[str, np.ndarray], int]:
     """(chains, draws, ...) of every site, patients left out, and how many transitions diverged."""
-    chain = partial(_chain, steps, arm, arms, warmup, draws, seed)
-    worth = 2 if len(steps.lesion) >= _WORTH_PROCESSES else chains + 1
-    found = list(on_every_core(chain, range(chains), worth_processes=worth))
-    sites = {name: np.stack([drawn[name] for drawn, _ in found]) for name in found[0][0]}
+    several = available_cores() if len(steps.lesion) >= _WORTH_PROCESSES else 1
+    groups = [part.tolist() for part in np.array_split(np.arange(chains), min(several, chains))]
+    run = partial(_run_chains, steps, arm, arms, warmup, draws, seed)
+    found = list(on_every_core(run, groups, worth_processes=2))
+    sites = {name: np.concatenate([drawn[name] for drawn, _ in found]) for name in found[0][0]}
     return sites, sum(diverged for _, diverged in found)
 
 
-def _chain(
+def _run_chains(
     steps: Steps,
     arm: Int[np.ndarray, " n"],
     arms: int,
     warmup: int,
     draws: int,
     seed: int,
-    number: int,
+    numbers: list[int],
 ) -> tuple[dict[str, np.ndarray], int]:
-    """One chain of NUTS, by its number."""
+    """Chains of NUTS, each with a stream of its own number, one after the other."""
     table, last, may_end = training_covariates(steps)
     drawn: Callable[..., Any] = numpyro.sample
 
@@ -129,10 +130,17 @@ def _chain(
 
     together: Any = [tuple(_PRIORS)]  # a mass matrix for them, not for the patients
     kernel = NUTS(model, dense_mass=together, init_strategy=init_to_median, max_tree_depth=_DEPTH)
-    sampler = MCMC(kernel, num_warmup=warmup, num_samples=draws, progress_bar=False)
+    sampler = MCMC(
+        kernel,
+        num_warmup=warmup,
+        num_samples=draws,
+        num_chains=len(numbers),
+        chain_method="sequential",
+        progress_bar=False,
+    )
     with jax.enable_x64(True):
-        key = jax.random.key(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
-        sampler.run(key, extra_fields=("diverging",))
-        found = sampler.get_samples()
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.asarray(numbers))
+        sampler.run(keys if len(numbers) > 1 else keys[0], extra_fields=("diverging",))
+        found = sampler.get_samples(group_by_chain=True)
         diverged = int(np.asarray(sampler.get_extra_fields()["diverging"]).sum())
     return {n: np.asarray(v) for n, v in found.items() if n not in PATIENT}, diverged
