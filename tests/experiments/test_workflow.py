@@ -7,7 +7,7 @@ import pytest
 
 from experiments import workflow
 from experiments.runs import Run
-from tests.experiments.commands import DEMO
+from tests.experiments.commands import DEMO, SPACING_MM, oncotwin
 from twin.errors import TwinError
 from twin.patient_folder import load_patient
 
@@ -68,3 +68,24 @@ def test_outcomes_of_a_run_without_sweep_are_refused(tmp_path):
 def test_unknown_model_names_the_known_ones():
     with pytest.raises(TwinError, match="unknown model 'x'.*fisher-kpp"):
         workflow.model_named("x")
+
+
+def test_a_drawn_posterior_is_kept_with_its_draws(tmp_path):
+    method = ("--method", "ensemble-kalman", "--visits", 3, "--spacing-mm", SPACING_MM)
+    answer = oncotwin("calibrate", DEMO, "-o", tmp_path / "run", *method)
+    assert answer.code == 0, answer.err
+    run = Run.open(tmp_path / "run")
+    assert run.configuration["method"] == "ensemble-kalman"
+    posterior = workflow.load_posterior(run)
+    assert posterior.z_draws is not None and len(posterior.z_draws) == 128
+    again = workflow.load_posterior(run)
+    np.testing.assert_array_equal(posterior.sample_scores(9, 1), again.sample_scores(9, 1))
+    assert posterior.diagnostics["members"] == 128
+
+
+def test_methods_that_are_none(tmp_path):
+    answer = oncotwin("calibrate", DEMO, "-o", tmp_path / "run", "--method", "magic")
+    assert answer.code == 2 and "laplace, nuts, ensemble-kalman" in answer.err
+    lesion = ("--model", "lesion-gompertz", "--method", "nuts")
+    answer = oncotwin("calibrate", DEMO, "-o", tmp_path / "run", *lesion)
+    assert answer.code == 2 and "one method" in answer.err
