@@ -75,7 +75,7 @@ class LesionPopulation:
         arms: labels of the arms it was fitted to.
         draws: site -> (S, ...) equally likely values, see `twin.lesions.population.hierarchy`.
         lesions, readings: how many it was fitted to.
-        rhat: largest potential scale reduction of a site (Vehtari et al. 2021, rank-free).
+        rhat: largest split potential scale reduction of a site (1 where chains agree).
         effective: smallest effective sample size of a site.
         diverged: share of transitions that did.
     """
