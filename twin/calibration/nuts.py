@@ -17,8 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from numpyro import infer
-from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
 from twin.calibration.gauss_newton import Fit, GaussNewton
 from twin.calibration.objective import Problem, chunked, residuals
@@ -53,6 +51,9 @@ def sample(problem: Problem, start: Fit, method: NUTS) -> Fit:
     Raises:
         TwinError: more parameters than forward mode is good for.
     """
+    from numpyro import infer  # seconds, and most who calibrate do not need it
+    from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
+
     count = len(problem.names)
     if count > MOST_PARAMETERS:
         raise TwinError(
