@@ -28,6 +28,7 @@ GOALS = {
     "ratio_oxygen": "4",
     "ratio_mechanics": "15",
     "lesions_fit_s": "60",
+    "lesions_hierarchical_s": "600",
 }
 """The most that each figure may be on two idle cores."""
 
