@@ -9,7 +9,6 @@ from cyclopts import App, Parameter, validators
 
 lesions = App(name="lesions", help="Lesion diameters of many patients: fit, forecast, validate.")
 
-_POSITIVE = validators.Number(gt=0)
 _AT_LEAST_TWO = validators.Number(gte=2)
 TableFile = Annotated[Path, Parameter(help="CSV with columns Pt_hashID, T_days, Lesion_vol.")]
 Chains = Annotated[int, Parameter(help="Chains of the sampler.", validator=_AT_LEAST_TWO)]
@@ -30,6 +29,7 @@ def fit(
 ) -> None:
     """Fit the hierarchical model to a table of lesions."""
     from experiments import console
+    from experiments.atomic_files import write_bytes
     from experiments.lesions.printing import print_population
     from twin.lesions import read_lesions
     from twin.lesions.population import fit_population
@@ -37,7 +37,7 @@ def fit(
     series = read_lesions(table)
     with console.working("Sampling"):
         population = fit_population(series, chains=chains, draws=draws, seed=seed)
-    population.save(out)
+    write_bytes(out, population.to_bytes())
     print_population(population, out)
 
 

@@ -124,9 +124,9 @@ def judge_held_out(
     for trial, (known, unseen) in turns.items():
         if told is not None:
             told(trial)
+        errors = _carried_errors(known)
         population = fit_population(known, chains=chains, warmup=warmup, draws=draws, seed=seed)
         populations[trial] = population
-        errors = _carried_errors(known)
         judged.append((unseen, *_judge(population, errors, unseen, seed)))
     whole = [part for part, *_ in judged]
     observed = np.concatenate([_last_mm(part) for part in whole])
@@ -155,7 +155,7 @@ def _turns(
                 expected="no patient in both tables",
                 got=f"{len(both)} in both, {min(both)} among them",
             )
-        return {"others": (series, _enough(others, "others"))}
+        return {"others": (series, _enough(others, "to forecast"))}
     names = sorted(set(series.trials))
     if len(names) < 2:
         raise TwinError(
@@ -168,17 +168,17 @@ def _turns(
     turns = {}
     for name in names:
         left_out = np.array([trial == name for trial in series.trials])
-        turns[name] = series.select(~left_out), _enough(series.select(left_out), name)
+        turns[name] = series.select(~left_out), _enough(series.select(left_out), f"of trial {name}")
     return turns
 
 
-def _enough(series: LesionSeries, name: str) -> LesionSeries:
+def _enough(series: LesionSeries, which: str) -> LesionSeries:
     """Lesions with readings enough to hold the last one out."""
     found = series.select(series.counts >= LEAST_READINGS)
     if not len(found):
         raise TwinError(
             "no lesion with readings enough",
-            where=f"trial {name}",
+            where=f"lesions {which}",
             expected=f"{LEAST_READINGS} readings, the last of which is held out",
             got=f"{series.counts.max()} at most",
         )
@@ -202,14 +202,7 @@ def _judge(
 
 def _carried_errors(series: LesionSeries) -> Float[np.ndarray, " m"]:
     """What carrying forward was off by, at the last readings of the patients known."""
-    known = series.select(series.counts >= LEAST_READINGS)
-    if not len(known):
-        raise TwinError(
-            "no lesion with readings enough to learn from",
-            where="series",
-            expected=f"{LEAST_READINGS} readings",
-            got=f"{series.counts.max()} at most",
-        )
+    known = _enough(series, "to learn from")
     return _last_mm(known) - _last_mm(known.without_last())
 
 

@@ -120,8 +120,8 @@ def _gram(
     problem: Problem, z: Float[np.ndarray, "m k"], variances: dict[str, float]
 ) -> Float[np.ndarray, "m m"]:
     """Products of the members' residuals, over the noise."""
-    members = _members(problem, jnp.asarray(z, jnp.float32), tuple(sorted(variances.items())))
-    found = np.asarray(members)
+    sds = {kind: jnp.asarray(np.sqrt(v), jnp.float32) for kind, v in variances.items()}
+    found = np.asarray(_members(problem, jnp.asarray(z, jnp.float32), sds))
     if not np.isfinite(found).all():
         raise TwinError(
             "a member of the ensemble could not be simulated",
@@ -137,13 +137,13 @@ def _gram(
 
 @eqx.filter_jit
 def _members(
-    problem: Problem, z: Float[Array, "m k"], variances: tuple[tuple[str, float], ...]
+    problem: Problem, z: Float[Array, "m k"], sds: dict[str, Array]
 ) -> Float[Array, "m d"]:
     """Residuals of every member, each divided by its deviation."""
 
     def one(scores: Array) -> Array:
         found = residuals(problem, scores)
-        parts = [found[kind].reshape(-1) / np.sqrt(v) for kind, v in variances if kind in found]
+        parts = [found[kind].reshape(-1) / sd for kind, sd in sds.items() if kind in found]
         return jnp.concatenate(parts)
 
     return jax.lax.map(one, z)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
@@ -157,12 +158,17 @@ class LesionPopulation:
 
     def save(self, path: Path) -> None:
         """Write it as one file."""
+        path.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Content of that file."""
         about = {"schema": SCHEMA, "arms": self.arms, "lesions": self.lesions}
         about |= {"readings": self.readings, "rhat": self.rhat}
         about |= {"effective": self.effective, "diverged": self.diverged}
-        with path.open("wb") as file:
-            arrays: dict[str, Any] = {"about": np.array(json.dumps(about)), **self.draws}
-            np.savez_compressed(file, **arrays)
+        arrays: dict[str, Any] = {"about": np.array(json.dumps(about)), **self.draws}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        return buffer.getvalue()
 
     @classmethod
     def load(cls, path: Path) -> LesionPopulation:

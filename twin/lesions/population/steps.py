@@ -139,7 +139,7 @@ def log_likelihood(
         found = jnp.where(vanished, log_ndtr(at), norm.logpdf(at) - jnp.log(sd))
         terms.append(jnp.log(law.shares[..., number]) + found)
     moved = jax.nn.logsumexp(jnp.stack(terms), axis=0)
-    odds = patients.repeats + law.repeats_zero * (from_mm <= 0.0)
+    odds = _repeat_odds(law, patients, from_mm)
     return jnp.where(
         jnp.equal(to_mm, from_mm), jax.nn.log_sigmoid(odds), jax.nn.log_sigmoid(-odds) + moved
     )
@@ -155,9 +155,14 @@ def draw_next(
     chosen = jax.random.categorical(which, jnp.log(law.shares), shape=jnp.shape(from_mm))
     change = jnp.choose(chosen, [mean + sd * error for mean, sd in parts], mode="clip")
     moved = jnp.exp(log_size(from_mm) + change) - OFFSET_MM
-    odds = patients.repeats + law.repeats_zero * (from_mm <= 0.0)
+    odds = _repeat_odds(law, patients, from_mm)
     kept = jax.random.uniform(repeat, jnp.shape(from_mm)) < jax.nn.sigmoid(odds)
     return jnp.where(kept, from_mm, jnp.where(moved < SMALLEST_MM, 0.0, moved))
+
+
+def _repeat_odds(law: Law, patients: Patients, from_mm: Numbers) -> Array:
+    """Log-odds that a reading is the one before."""
+    return patients.repeats + law.repeats_zero * (from_mm <= 0.0)
 
 
 def _parts(
