@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twin.domain import Domain, domain_of, make_domain
     from twin.errors import TwinError
     from twin.forecasting import Forecast, forecast
+    from twin.monitoring import Filter
     from twin.patient import Organ, Patient, Visit, coarsen_patient, crop_to_tumor
     from twin.patient_folder import check_patient, load_patient, save_patient
     from twin.scenarios import Outcomes, Plan, PlanSet, Ranking, plans, rank
@@ -35,6 +36,7 @@ _HOMES = {
     "twin.domain": ("Domain", "domain_of", "make_domain"),
     "twin.errors": ("TwinError",),
     "twin.forecasting": ("Forecast", "forecast"),
+    "twin.monitoring": ("Filter",),
     "twin.patient": ("Organ", "Patient", "Visit", "coarsen_patient", "crop_to_tumor"),
     "twin.patient_folder": ("check_patient", "load_patient", "save_patient"),
     "twin.scenarios": ("Outcomes", "Plan", "PlanSet", "Ranking", "plans", "rank"),
@@ -48,6 +50,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Domain",
     "DrugDose",
+    "Filter",
     "Forecast",
     "Fraction",
     "GaussNewton",

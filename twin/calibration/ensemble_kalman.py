@@ -90,7 +90,7 @@ def _walk(
         steps += 1
         gram = _gram(problem, z, variances)
         left = 1.0 - done
-        share = left if steps >= method.max_steps else _share(0.5 * np.diag(gram), left)
+        share = left if steps >= method.max_steps else information_share(0.5 * np.diag(gram), left)
         lengths, along = np.linalg.eigh(centering @ gram @ centering)
         lengths = np.maximum(lengths, 0.0)
         inner = along / (lengths + (size - 1.0) / share) @ along.T
@@ -103,7 +103,7 @@ def _walk(
     return z, steps, moved
 
 
-def _share(misfit: Float[np.ndarray, " m"], left: float) -> float:
+def information_share(misfit: Float[np.ndarray, " m"], left: float) -> float:
     """Share of the information that leaves half of the members in play, or all that is left."""
 
     def in_play(share: float) -> float:

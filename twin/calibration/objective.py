@@ -128,7 +128,7 @@ def make_problem(setting: Setting) -> Problem:
         for position, label in enumerate(labels):
             if label in visit.masks:
                 drawn[index, position] = visit.masks[label].reshape(-1)
-                band = _band(visit.masks[label], tuple(setting.patient.grid.spacing_mm))
+                band = outline_band(visit.masks[label], tuple(setting.patient.grid.spacing_mm))
                 drawn_weight[index, position] = (band & setting.patient.tissue).reshape(-1)
     return Problem(
         model=setting.model,
@@ -221,6 +221,7 @@ def chunked(array: Array) -> Array:
     return padded.reshape(*array.shape[:-1], -1, size)
 
 
-def _band(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+def outline_band(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """(x, y, z) bool: voxels within `BAND_MM` of the border of a drawn mask, on either side."""
     near_tumor = distance_mm(mask, spacing_mm) <= BAND_MM
     return near_tumor & (distance_mm(~mask, spacing_mm) <= BAND_MM)

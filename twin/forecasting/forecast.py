@@ -122,8 +122,8 @@ def forecast(
     courses = simulate_courses(setting, sample(posterior, draws, seed), times, at_visits)
     prior = simulate_courses(setting, sample(posterior.prior(), draws, seed), times, at_visits)
 
-    noise = _Noise.of(posterior, setting)
-    observed = [_observed(setting, visit) for visit in visits]
+    noise = PredictiveNoise.of(posterior, setting)
+    observed = [observed_ml(setting, visit) for visit in visits]
     fitted = len(setting.fitted)
     entries = []
     for index, visit in enumerate(visits):
@@ -171,14 +171,14 @@ def forecast(
 
 
 @dataclass(frozen=True)
-class _Noise:
+class PredictiveNoise:
     """Noise and discrepancy of the two quantities, mL, and of a voxel."""
 
     sd: dict[str, float]
     voxel_sd: float
 
     @classmethod
-    def of(cls, posterior: Posterior, setting: Setting) -> _Noise:
+    def of(cls, posterior: Posterior, setting: Setting) -> PredictiveNoise:
         voxel_ml = setting.domain.voxel_ml
         density_sd = posterior.noise.get("density_sd", 0.0)
         # Sum over n voxels of a field whose every V voxels vary together: variance n V sd².
@@ -224,7 +224,8 @@ def _baselines(
     return found
 
 
-def _observed(setting: Setting, visit: Visit) -> dict[str, float | None]:
+def observed_ml(setting: Setting, visit: Visit) -> dict[str, float | None]:
+    """Burden and outlined volume that a visit shows, mL; None for what it does not hold."""
     voxel_ml = setting.domain.voxel_ml
     density = raw_density(setting.patient, visit)
     burden = None if density is None else float(density[0][density[1]].sum()) * voxel_ml

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from twin.models.model import Params
 from twin.models.state import State
 from twin.observation.edema import Edema
-from twin.observation.observation import gaussian_log_prob
+from twin.observation.observation import gaussian_log_prob, in_deviations
 from twin.parameters import LogNormal, Parameter
 
 WATER_ADC = 3.0
@@ -82,3 +82,7 @@ class ApparentDiffusion(eqx.Module):
         """Of a map in 1e-3 mm²/s."""
         sd = params["adc_noise"]
         return gaussian_log_prob(predicted, observed, sd, self.weight, self.correlated_voxels)
+
+    def standardized(self, values: Array, params: Params) -> Float[Array, "*n"]:
+        """Maps in standard deviations of their noise."""
+        return in_deviations(values, params["adc_noise"], self.weight, self.correlated_voxels)

@@ -25,7 +25,7 @@ LEAST_PROBABILITY = 1e-6
 
 @runtime_checkable
 class Observation(Protocol):
-    """Anything that shows a state; an `equinox.Module` with these three methods will do.
+    """Anything that shows a state; an `equinox.Module` with these four methods will do.
 
     All of them are traced and differentiated by JAX. States may have leading axes (time, draws),
     which the prediction keeps.
@@ -41,6 +41,11 @@ class Observation(Protocol):
 
     def log_prob(self, predicted: Array, observed: Array, params: Params) -> Float[Array, ""]:
         """Log probability density of a measurement, all of its voxels and times together."""
+        ...
+
+    def standardized(self, values: Array, params: Params) -> Array:
+        """Measurements or predictions in standard deviations of their noise, correlation included:
+        what an ensemble Kalman update compares. 0 where nothing was measured."""
         ...
 
 
@@ -63,6 +68,22 @@ def gaussian_log_prob(
     residual = jnp.where(counted, predicted - jnp.where(counted, observed, 0.0), 0.0) / sd
     each = jnp.log(jnp.asarray(sd)) + 0.5 * math.log(2.0 * math.pi)
     return -(0.5 * (residual**2).sum() + counted.sum() * each) / correlated_voxels
+
+
+def in_deviations(
+    values: Float[Array, "*image"],
+    sd: Float[Array, ""] | float,
+    weight: Float[Array, "..."] | float = 1.0,
+    correlated_voxels: float = 1.0,
+) -> Float[Array, "*image"]:
+    """Values over the deviation that a voxel would have, were all of them independent.
+
+    Args:
+        values: image or number, in the unit of `sd`.
+        sd, weight, correlated_voxels: see `gaussian_log_prob`.
+    """
+    counted = jnp.broadcast_to(jnp.asarray(weight, values.dtype), values.shape) > 0.0
+    return jnp.where(counted, values, 0.0) / (sd * math.sqrt(correlated_voxels))
 
 
 def bernoulli_log_prob(

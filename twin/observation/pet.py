@@ -20,7 +20,7 @@ from twin.domain import Domain
 from twin.models.model import Params
 from twin.models.state import State
 from twin.observation.blur import FWHM, blur
-from twin.observation.observation import gaussian_log_prob
+from twin.observation.observation import gaussian_log_prob, in_deviations
 from twin.parameters import LogUniform, Parameter, Uniform
 
 _LIPKOVA = "Lipkova et al. 2019, doi 10.1109/TMI.2019.2902044 (prior file of GliomaSolver)"
@@ -100,3 +100,8 @@ class Pet(eqx.Module):
         """Of an image in the unit of the prediction."""
         sd = params[f"{self.tracer}_noise"]
         return gaussian_log_prob(predicted, observed, sd, self.weight, self.correlated_voxels)
+
+    def standardized(self, values: Array, params: Params) -> Float[Array, "*n"]:
+        """Images in standard deviations of their noise."""
+        sd = params[f"{self.tracer}_noise"]
+        return in_deviations(values, sd, self.weight, self.correlated_voxels)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from twin.observation.observation import gaussian_log_prob
+from twin.observation.observation import gaussian_log_prob, in_deviations
 
 LEAST = 1e-3
 """Least signal believed, in the unit of the map: maps hold zeros where their own fit failed."""
@@ -37,3 +37,14 @@ def relative_log_prob(
     logs = jnp.log(jnp.maximum(predicted, LEAST)), jnp.log(known)
     density = gaussian_log_prob(*logs, sd, weight, correlated_voxels)
     return density - jnp.where(counted, logs[1], 0.0).sum() / correlated_voxels
+
+
+def relative_standardized(
+    values: Float[Array, "*image"],
+    variation: Float[Array, ""] | float,
+    weight: Float[Array, "..."] | float = 1.0,
+    correlated_voxels: float = 1.0,
+) -> Float[Array, "*image"]:
+    """Logarithm of a positive map over its standard deviation; arguments as above."""
+    sd = jnp.sqrt(jnp.log1p(jnp.asarray(variation) ** 2))
+    return in_deviations(jnp.log(jnp.maximum(values, LEAST)), sd, weight, correlated_voxels)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from twin.models.model import Params
 from twin.models.state import State
 from twin.observation.edema import Edema, shown
-from twin.observation.observation import bernoulli_log_prob
+from twin.observation.observation import bernoulli_log_prob, in_deviations
 from twin.parameters import Parameter, Prior, Uniform
 
 UNLABELED = 0.1
@@ -63,12 +63,14 @@ class Outline(eqx.Module):
         edema: swelling that is drawn with the cells; None for none.
         weight: (N,) 1 where the mask counts, or a number.
         correlated_voxels: voxels that share one independent piece of information.
+        sd: standard deviation of a drawn voxel around its probability, at most 0.5.
     """
 
     label: str = eqx.field(static=True)
     edema: Edema | None = None
     weight: Float[Array, "..."] | float = 1.0
     correlated_voxels: float = eqx.field(static=True, default=1.0)
+    sd: float = eqx.field(static=True, default=0.5)
 
     def parameters(self) -> list[Parameter]:
         """The threshold, and the swelling's."""
@@ -82,3 +84,7 @@ class Outline(eqx.Module):
     def log_prob(self, predicted: Array, observed: Array, params: Params) -> Float[Array, ""]:
         """Of a mask."""
         return bernoulli_log_prob(predicted, observed, self.weight, self.correlated_voxels)
+
+    def standardized(self, values: Array, params: Params) -> Float[Array, "*n"]:
+        """Masks or probabilities in standard deviations of a voxel."""
+        return in_deviations(values, self.sd, self.weight, self.correlated_voxels)

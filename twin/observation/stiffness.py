@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from twin.errors import TwinError
 from twin.models.model import Params
 from twin.models.state import State
-from twin.observation.relative_noise import relative_log_prob
+from twin.observation.relative_noise import relative_log_prob, relative_standardized
 from twin.parameters import LogNormal, Parameter, Provenance
 from twin.patient import SITES
 
@@ -103,6 +103,11 @@ class Stiffness(eqx.Module):
         return relative_log_prob(
             predicted, observed, variation, self.weight, self.correlated_voxels
         )
+
+    def standardized(self, values: Array, params: Params) -> Float[Array, "*n"]:
+        """Logarithms of maps in standard deviations of their noise."""
+        variation = params["stiffness_variation"]
+        return relative_standardized(values, variation, self.weight, self.correlated_voxels)
 
 
 def shear_modulus_kpa(

@@ -22,7 +22,7 @@ from twin.errors import TwinError
 from twin.models.model import Params
 from twin.models.state import State
 from twin.observation.edema import Edema, shown
-from twin.observation.observation import gaussian_log_prob
+from twin.observation.observation import gaussian_log_prob, in_deviations
 from twin.observation.segmentation import (
     WIDTH,
     drawn_probability,
@@ -74,6 +74,10 @@ class Volume(eqx.Module):
         """Density of measured volumes, mL."""
         known, found = jnp.log(predicted + LEAST_ML), jnp.log(observed + LEAST_ML)
         return gaussian_log_prob(known, found, params["volume_noise"]) - found.sum()
+
+    def standardized(self, values: Array, params: Params) -> Float[Array, "*t"]:
+        """Logarithms of volumes in standard deviations of the reader."""
+        return in_deviations(jnp.log(values + LEAST_ML), params["volume_noise"])
 
 
 def volume_of_diameters(

@@ -1,0 +1,313 @@
+"""The twin kept up to date: an ensemble of parameters and states that every scan moves.
+
+    filter = Filter.of(posterior)                 at the last fitted visit
+    filter = filter.assimilate(visit)             to the day of the scan, and then towards it
+    filter.outlook([120.0, 180.0])                what is to be expected from there
+
+Between scans every member follows the model under the treatments given. A scan moves parameters by
+all that it shows and fields by what it shows near them (twin/monitoring/kalman), in steps that
+leave half of the members in play. Before it does, it is compared with what was expected
+(twin/monitoring/surprise).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from twin.calibration.ensemble_kalman import information_share
+from twin.calibration.posterior import Posterior
+from twin.draws import setting_of, states_at_decision
+from twin.errors import TwinError
+from twin.models.state import State
+from twin.monitoring.ensemble import (
+    advance,
+    bounded,
+    checked,
+    discrepancy_factors,
+    map_fields,
+    mixed,
+    natural_values,
+    standardized,
+)
+from twin.monitoring.kalman import local_mixtures, mixture, products, relaxed
+from twin.monitoring.readings import Reading, readings_of
+from twin.monitoring.surprise import FALSE_ALARM_RATE, SCANS, Assimilation, compare
+from twin.parameters import ParameterTable
+from twin.patient import Visit
+from twin.treatments.forcing import compile_forcing
+from twin.treatments.schedule import Schedule
+
+LEAST_MEMBERS = 16
+LOCALIZATION_MM = 20.0
+"""Scale of the taper of what is seen elsewhere; nothing beyond twice of it counts (assumed)."""
+RELAXATION = 0.1
+"""Share of the spread that comes back after an update (assumed)."""
+_ROUND_STEPS, _ROUND_ROWS, _MOST_STEPS = 16, 8, 20
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Courses of the members: (T,) days and (J, T) volumes in mL, as in `twin.forecasting`."""
+
+    times_days: np.ndarray
+    viable_ml: np.ndarray
+    burden_ml: np.ndarray
+    visible_ml: np.ndarray
+
+
+@dataclass(frozen=True)
+class Filter:
+    """An ensemble of J twins of one patient at one time.
+
+    Attributes:
+        posterior: what it started from, with further parameters that scans brought in.
+        time_days: where the states are.
+        scores: (J, K) standard normal scores of the posterior's parameters.
+        states: fields of the members, leading axis J.
+        seed: of everything random.
+        history: what each scan said, in order.
+        scans: number of scans planned, over which the false-alarm rate is shared.
+        false_alarm_rate: chance that any of them raises an alarm although the twin is right.
+    """
+
+    posterior: Posterior
+    time_days: float
+    scores: np.ndarray
+    states: State
+    seed: int = 0
+    history: tuple[Assimilation, ...] = ()
+    scans: int = SCANS
+    false_alarm_rate: float = FALSE_ALARM_RATE
+
+    @classmethod
+    def of(
+        cls,
+        posterior: Posterior,
+        *,
+        members: int = 64,
+        seed: int = 0,
+        scans: int = SCANS,
+        false_alarm_rate: float = FALSE_ALARM_RATE,
+    ) -> Filter:
+        """An ensemble drawn from a posterior, at its last fitted visit.
+
+        Members differ in their parameters, and by a smooth factor in their fields that stands for
+        the discrepancy that calibration found.
+
+        Raises:
+            TwinError: too few members, or a rate or a number of scans out of range.
+        """
+        setting = setting_of(posterior)
+        if members < LEAST_MEMBERS:
+            raise TwinError(
+                "too few members",
+                where="members",
+                expected=f"at least {LEAST_MEMBERS}",
+                got=str(members),
+            )
+        if not (0.0 < false_alarm_rate < 1.0 and scans >= 1):
+            raise TwinError(
+                "rate of false alarms or number of scans out of range",
+                where="false_alarm_rate, scans",
+                expected="between 0 and 1; at least 1",
+                got=f"{false_alarm_rate:g}; {scans}",
+            )
+        scores = posterior.sample_scores(members, seed)
+        states = states_at_decision(posterior, natural_values(posterior, scores))
+        factor = discrepancy_factors(posterior, members, seed)
+        states = bounded(map_fields(lambda field: field * factor, states))
+        return cls(
+            posterior, setting.decision_day, scores, states, seed, (), scans, false_alarm_rate
+        )
+
+    @property
+    def members(self) -> int:
+        """J."""
+        return len(self.scores)
+
+    @property
+    def draws(self) -> dict[str, np.ndarray]:
+        """Natural values (J,) of every parameter."""
+        values = natural_values(self.posterior, self.scores)
+        return {name: np.asarray(value, float) for name, value in values.items()}
+
+    def treated(self, treatments: Schedule) -> Filter:
+        """The same with further treatments given since.
+
+        Raises:
+            TwinError: one before the filter's time, which its states could no longer follow.
+        """
+        earliest = min(treatments.times_days, default=self.time_days)
+        if earliest < self.time_days:
+            raise TwinError(
+                "a treatment lies before the time that the twin has reached",
+                where="treatments",
+                expected=f"day {self.time_days:g} or later",
+                got=f"day {earliest:g}",
+                fix="Calibrate again with the complete record of treatments.",
+            )
+        setting = setting_of(self.posterior)
+        patient = replace(setting.patient, treatments=setting.patient.treatments + treatments)
+        setting = replace(setting, patient=patient)
+        table = setting.treatment_table(setting.drugs())
+        return self._extended(replace(self.posterior, setting=setting), table)
+
+    def to(self, time_days: float) -> Filter:
+        """The ensemble at a later time, under the treatments given; no scan is used."""
+        if time_days == self.time_days:
+            return self
+        states, _ = self._run([time_days])
+        return replace(self, time_days=float(time_days), states=states)
+
+    def outlook(self, times_days: Sequence[float] | np.ndarray) -> Outlook:
+        """Courses of the members under the treatments given, from the filter's time on."""
+        times = np.asarray(times_days, float)
+        _, series = self._run(times)
+        return Outlook(times, *series)
+
+    def assimilate(self, visit: Visit, volumes_ml: Mapping[str, float] | None = None) -> Filter:
+        """The ensemble at a visit, moved towards what it shows.
+
+        Args:
+            visit: on the grid of the posterior's patient (see `readings_of` for what is used).
+            volumes_ml: label -> outlined volume, where only the number was kept.
+
+        Raises:
+            TwinError: a visit before the filter's time or already assimilated, on another grid, or
+                with nothing to compare.
+        """
+        self._check(visit)
+        readings = readings_of(self.posterior, visit, volumes_ml)
+        return self.update(visit.time_days, readings, visit=visit, volumes_ml=volumes_ml)
+
+    def update(
+        self,
+        time_days: float,
+        readings: Sequence[Reading],
+        *,
+        visit: Visit | None = None,
+        volumes_ml: Mapping[str, float] | None = None,
+    ) -> Filter:
+        """The ensemble at a time, moved towards readings; see `assimilate` for those of a visit."""
+        now = self.to(time_days)
+        visit = visit or Visit(f"day {time_days:g}", time_days)
+        said = compare(now, visit, volumes_ml)
+        for reading in readings:
+            drawn = [p for p in reading.observation.parameters() if p.name not in reading.given]
+            now = now._extended(now.posterior, ParameterTable(drawn))
+        moved = now._moved(readings)
+        return replace(moved, history=(*self.history, said))
+
+    def _check(self, visit: Visit) -> None:
+        grid = setting_of(self.posterior).patient.grid
+        if any(said.name == visit.name for said in self.history):
+            raise TwinError(
+                f"the scan {visit.name} was assimilated before",
+                where="assimilate",
+                fix="Each scan counts once; give a new one a name of its own.",
+            )
+        if visit.time_days < self.time_days:
+            raise TwinError(
+                "the scan is earlier than the twin",
+                where=f"visit {visit.name}",
+                expected=f"day {self.time_days:g} or later",
+                got=f"day {visit.time_days:g}",
+                fix="Assimilate scans by the order of days; calibrate again for earlier ones.",
+            )
+        for what, got in [
+            *((f"mask {label}", mask.shape) for label, mask in visit.masks.items()),
+            *((modality, image.data.shape) for modality, image in visit.images.items()),
+        ]:
+            if got != grid.shape:
+                raise TwinError(
+                    "the scan lies on another grid than the twin",
+                    where=f"visit {visit.name}, {what}",
+                    expected=str(grid.shape),
+                    got=str(got),
+                )
+
+    def _extended(self, posterior: Posterior, table: ParameterTable) -> Filter:
+        """The same with the parameters of a table that are new, drawn from their priors."""
+        wider = posterior.extended(table)
+        more = wider.sample_scores(self.members, self.seed)[:, self.scores.shape[1] :]
+        return replace(self, posterior=wider, scores=np.hstack([self.scores, more]))
+
+    def _run(self, times: Sequence[float] | np.ndarray) -> tuple[State, tuple[np.ndarray, ...]]:
+        """States at the last time, and (J, T) viable, burden and visible volume in mL."""
+        setting = setting_of(self.posterior)
+        arguments: dict[str, Any] = {
+            "start_days": self.time_days,
+            "times_days": times,
+            "drugs": setting.drugs(),
+            "body_surface_m2": setting.patient.body_surface_m2,
+            "max_step_days": setting.max_step_days,
+        }
+        treatments = setting.patient.treatments
+        tight, _ = compile_forcing(treatments, **arguments)
+        # Rounded up, so that the weeks of a course share one compiled program.
+        forcing, rows = compile_forcing(
+            treatments,
+            **arguments,
+            steps=-(-tight.dt_days.size // _ROUND_STEPS) * _ROUND_STEPS,
+            rows=-(-tight.row_start.size // _ROUND_ROWS) * _ROUND_ROWS,
+        )
+        states, series = advance(
+            setting.model,
+            natural_values(self.posterior, self.scores),
+            setting.domain,
+            jax.tree.map(jnp.asarray, forcing),
+            self.states,
+            setting.resectable_flat,
+            setting.visible_label,
+            "CELL_FRACTION" in setting.fitted[0].images,
+        )
+        voxel_ml = setting.domain.voxel_ml
+        return checked(states), tuple(np.asarray(s, float)[:, rows] * voxel_ml for s in series)
+
+    def _moved(self, readings: Sequence[Reading]) -> Filter:
+        """Members after the update: shares of the information, each with renewed predictions."""
+        grid = setting_of(self.posterior).patient.grid
+        scores, states, left, steps = self.scores, self.states, 1.0, 0
+        while left > 0.0:
+            steps += 1
+            predicted, observed, place = self._compared(readings, scores, states)
+            misfit = 0.5 * ((predicted - observed) ** 2).sum(axis=1)
+            share = left if steps >= _MOST_STEPS else information_share(misfit, left)
+            root = np.sqrt(share)
+            predicted, observed = predicted * root, observed * root
+            scores = mixture(*products(predicted, observed)) @ scores
+            near = local_mixtures(predicted, observed, place, grid, LOCALIZATION_MM)
+            states = mixed(states, near)
+            left = 0.0 if share == left else left - share
+        scores = relaxed(self.scores, scores, RELAXATION)
+        states = map_fields(lambda new, old: relaxed(old, new, RELAXATION), states, self.states)
+        return replace(self, scores=scores, states=bounded(states))
+
+    def _compared(
+        self, readings: Sequence[Reading], scores: np.ndarray, states: State
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(J, M) predictions, (M,) observations in deviations of the noise, flat voxels or -1."""
+        draws = natural_values(self.posterior, scores)
+        predicted, observed, place = [], [], []
+        for reading in readings:
+            noise = {
+                p.name: jnp.asarray(reading.given.get(p.name, p.prior.transform(0.0)), jnp.float32)
+                for p in reading.observation.parameters()
+            }
+            given = {name: noise[name] for name in reading.given}
+            found, seen = standardized(
+                reading.observation, reading.observed, noise, given, draws, states
+            )
+            flat = np.asarray(found, float).reshape(self.members, -1)
+            target = np.asarray(seen, float).reshape(-1)
+            used = np.flatnonzero((target != 0.0) | (flat != 0.0).any(axis=0))
+            predicted.append(flat[:, used])
+            observed.append(target[used])
+            place.append(used if target.size > 1 else np.full(used.size, -1))
+        return np.hstack(predicted), np.concatenate(observed), np.concatenate(place)
