@@ -81,6 +81,11 @@ class Setting:
             default="",
         )
 
+    @property
+    def density_everywhere(self) -> bool:
+        """Whether density is measured in all tissue, not within the outline alone."""
+        return "CELL_FRACTION" in self.fitted[0].images
+
     @cached_property
     def initial(self) -> InitialState:
         """The initial state as a function of the parameters."""

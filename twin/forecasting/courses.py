@@ -48,7 +48,6 @@ def simulate_courses(
         TwinError: a draw whose simulation is not finite.
     """
     forcing, rows = setting.forcing(times)
-    everywhere = "CELL_FRACTION" in setting.fitted[0].images
     series, maps = _simulate(
         setting.model,
         draws,
@@ -58,7 +57,7 @@ def simulate_courses(
         setting.resectable_flat,
         jnp.asarray(rows[at_visits]),
         setting.visible_label,
-        everywhere,
+        setting.density_everywhere,
     )
     viable, visible, burden = (np.asarray(a, float) for a in series)
     mean, square, drawn = (np.asarray(a, float) / len(viable) for a in maps)

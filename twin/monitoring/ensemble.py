@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from threadpoolctl import threadpool_limits
 
 from twin.calibration.posterior import Posterior
 from twin.calibration.setting import raw_density
@@ -18,6 +19,8 @@ from twin.draws import Draws, failed, setting_of
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
 from twin.models.state import State
+from twin.observation.density import Density
+from twin.observation.edema import Edema, shown
 from twin.observation.observation import Observation
 from twin.observation.segmentation import visibility_threshold
 from twin.simulation import trajectory
@@ -25,6 +28,8 @@ from twin.treatments.forcing import Forcing
 from twin.virtual_images import FWHM_PER_SD, smooth_noise
 
 Mixture = tuple[np.ndarray, np.ndarray, np.ndarray]
+LEAST_FRACTION = 1e-7
+"""Cell fraction below which members do not differ: less than a cell in a voxel of a few mm."""
 _TYPICAL_DENSITY, _LARGEST_FACTOR = 0.5, 0.5
 
 
@@ -46,20 +51,35 @@ def advance(
     forcing: Forcing,
     states: State,
     resectable_mm: Array | None,
+    edema: Edema | None,
     label: str,
     everywhere: bool,
 ) -> tuple[State, tuple[Array, ...]]:
-    """Members at the end of a forcing, and (J, rows) sums over voxels of viable, burden and visible
-    cells, as in twin/forecasting/courses."""
+    """Members at the end of a forcing, and their `volumes` (J, rows) at the end of its rows."""
 
     def one(inputs: tuple[Params, State]) -> tuple[State, tuple[Array, ...]]:
         params, state = inputs
         course = trajectory(model, params, domain, forcing, state, resectable_mm)
-        visible = course.seen > visibility_threshold(params, label)
-        burden = course.seen if everywhere else course.seen * visible
-        return course.at(-1), (course.viable.sum(1), burden.sum(1), visible.sum(1))
+        return course.at(-1), _sums(params, course, edema, label, everywhere)
 
     return jax.lax.map(one, (draws, states))
+
+
+@eqx.filter_jit
+def volumes(
+    draws: Draws, states: State, edema: Edema | None, label: str, everywhere: bool
+) -> tuple[Array, ...]:
+    """(J,) sums over voxels of viable, burden and outlined cells (see twin/forecasting/courses)."""
+    return jax.lax.map(lambda one: _sums(one[0], one[1], edema, label, everywhere), (draws, states))
+
+
+def _sums(
+    params: Params, state: State, edema: Edema | None, label: str, everywhere: bool
+) -> tuple[Array, ...]:
+    visible = shown(state, params, edema) > visibility_threshold(params, label)
+    cells = state.seen if edema is None or everywhere else Density(edema).predict(state, params)
+    burden = cells if everywhere else cells * visible
+    return state.viable.sum(-1), burden.sum(-1), visible.sum(-1)
 
 
 @eqx.filter_jit
@@ -98,13 +118,19 @@ def map_fields(function: Callable[..., Array | np.ndarray], states: State, *othe
 
 
 def mixed(states: State, mixtures: Iterable[Mixture]) -> State:
-    """Fields whose voxels take the mixtures of the anchors around them."""
-    old = map_fields(np.asarray, states)
+    """Fields whose voxels take the mixtures of the anchors around them.
+
+    Logarithms are mixed: survivors of a treatment differ by powers of ten between members, and no
+    mixture of logarithms is negative.
+    """
+    old = map_fields(lambda field: np.log(np.asarray(field) + LEAST_FRACTION), states)
     new = map_fields(np.zeros_like, old)
 
-    for matrix, voxels, share in mixtures:
-        map_fields(partial(_add, matrix.astype(np.float32), voxels, share), new, old)
-    return map_fields(jnp.asarray, new)
+    # Hundreds of small matrices: threads would spend their time on waiting for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for matrix, voxels, share in mixtures:
+            map_fields(partial(_add, matrix.astype(np.float32), voxels, share), new, old)
+    return map_fields(lambda field: jnp.exp(field) - LEAST_FRACTION, new)
 
 
 def _add(

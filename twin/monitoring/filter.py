@@ -34,10 +34,12 @@ from twin.monitoring.ensemble import (
     mixed,
     natural_values,
     standardized,
+    volumes,
 )
 from twin.monitoring.kalman import local_mixtures, mixture, products, relaxed
 from twin.monitoring.readings import Reading, readings_of
 from twin.monitoring.surprise import FALSE_ALARM_RATE, SCANS, Assimilation, compare
+from twin.observation.edema import Edema
 from twin.parameters import ParameterTable
 from twin.patient import Visit
 from twin.treatments.forcing import compile_forcing
@@ -72,6 +74,7 @@ class Filter:
         states: fields of the members, leading axis J.
         seed: of everything random.
         history: what each scan said, in order.
+        edema: swelling that outlines and ADC maps show with the cells; None for none.
         scans: number of scans planned, over which the false-alarm rate is shared.
         false_alarm_rate: chance that any of them raises an alarm although the twin is right.
     """
@@ -82,6 +85,7 @@ class Filter:
     states: State
     seed: int = 0
     history: tuple[Assimilation, ...] = ()
+    edema: Edema | None = None
     scans: int = SCANS
     false_alarm_rate: float = FALSE_ALARM_RATE
 
@@ -92,6 +96,7 @@ class Filter:
         *,
         members: int = 64,
         seed: int = 0,
+        swelling: bool = False,
         scans: int = SCANS,
         false_alarm_rate: float = FALSE_ALARM_RATE,
     ) -> Filter:
@@ -99,6 +104,15 @@ class Filter:
 
         Members differ in their parameters, and by a smooth factor in their fields that stands for
         the discrepancy that calibration found.
+
+        Args:
+            posterior: from `calibrate`.
+            members: J, at least 16.
+            seed: of everything random.
+            swelling: outlines and ADC maps show edema (twin/observation/edema), whose coefficients
+                are drawn from their wide priors: a tumor that is dying may then look larger.
+            scans: number of scans planned, over which the false-alarm rate is shared.
+            false_alarm_rate: over all of them.
 
         Raises:
             TwinError: too few members, or a rate or a number of scans out of range.
@@ -122,9 +136,20 @@ class Filter:
         states = states_at_decision(posterior, natural_values(posterior, scores))
         factor = discrepancy_factors(posterior, members, seed)
         states = bounded(map_fields(lambda field: field * factor, states))
-        return cls(
-            posterior, setting.decision_day, scores, states, seed, (), scans, false_alarm_rate
+        start = cls(
+            posterior,
+            setting.decision_day,
+            scores,
+            states,
+            seed,
+            scans=scans,
+            false_alarm_rate=false_alarm_rate,
         )
+        if not swelling:
+            return start
+        edema = Edema(setting.domain)
+        table = ParameterTable(edema.parameters())
+        return replace(start._extended(posterior, table), edema=edema)
 
     @property
     def members(self) -> int:
@@ -165,6 +190,19 @@ class Filter:
         states, _ = self._run([time_days])
         return replace(self, time_days=float(time_days), states=states)
 
+    def now(self) -> Outlook:
+        """Volumes of the members at the filter's time."""
+        setting = setting_of(self.posterior)
+        sums = volumes(
+            natural_values(self.posterior, self.scores),
+            self.states,
+            self.edema,
+            setting.visible_label,
+            setting.density_everywhere,
+        )
+        ml = (np.asarray(part, float)[:, None] * setting.domain.voxel_ml for part in sums)
+        return Outlook(np.array([self.time_days]), *ml)
+
     def outlook(self, times_days: Sequence[float] | np.ndarray) -> Outlook:
         """Courses of the members under the treatments given, from the filter's time on."""
         times = np.asarray(times_days, float)
@@ -183,7 +221,7 @@ class Filter:
                 with nothing to compare.
         """
         self._check(visit)
-        readings = readings_of(self.posterior, visit, volumes_ml)
+        readings = readings_of(self.posterior, visit, volumes_ml, self.edema)
         return self.update(visit.time_days, readings, visit=visit, volumes_ml=volumes_ml)
 
     def update(
@@ -264,8 +302,9 @@ class Filter:
             jax.tree.map(jnp.asarray, forcing),
             self.states,
             setting.resectable_flat,
+            self.edema,
             setting.visible_label,
-            "CELL_FRACTION" in setting.fitted[0].images,
+            setting.density_everywhere,
         )
         voxel_ml = setting.domain.voxel_ml
         return checked(states), tuple(np.asarray(s, float)[:, rows] * voxel_ml for s in series)
@@ -286,7 +325,6 @@ class Filter:
             states = mixed(states, near)
             left = 0.0 if share == left else left - share
         scores = relaxed(self.scores, scores, RELAXATION)
-        states = map_fields(lambda new, old: relaxed(old, new, RELAXATION), states, self.states)
         return replace(self, scores=scores, states=bounded(states))
 
     def _compared(

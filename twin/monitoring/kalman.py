@@ -90,12 +90,11 @@ def local_mixtures(
         distance = np.sqrt(((where - anchor) ** 2).sum(axis=1))
         weight = np.where(everywhere, 1.0, taper(distance / radius_mm))
         near = weight > 0.0
+        if not near.any():
+            yield np.eye(len(predicted)), voxels, share
+            continue
         root = np.sqrt(weight[near])
-        yield (
-            mixture(*products(predicted[:, near] * root, observed[near] * root)),
-            voxels,
-            share,
-        )
+        yield mixture(*products(predicted[:, near] * root, observed[near] * root)), voxels, share
 
 
 def relaxed(

@@ -20,6 +20,7 @@ from twin.calibration.setting import Setting, raw_density
 from twin.draws import setting_of
 from twin.errors import TwinError
 from twin.observation.density import Density
+from twin.observation.edema import Edema
 from twin.observation.observation import Observation
 from twin.observation.perfusion import Perfusion
 from twin.observation.pet import Pet
@@ -50,7 +51,10 @@ class Reading:
 
 
 def readings_of(
-    posterior: Posterior, visit: Visit, volumes_ml: Mapping[str, float] | None = None
+    posterior: Posterior,
+    visit: Visit,
+    volumes_ml: Mapping[str, float] | None = None,
+    edema: Edema | None = None,
 ) -> tuple[Reading, ...]:
     """Readings of a visit on the grid of the posterior's patient.
 
@@ -59,13 +63,15 @@ def readings_of(
         visit: images CELL_FRACTION or ADC (within the outline), PET, STIFFNESS, PERFUSION; masks.
             An empty mask counts as a measured volume of 0.
         volumes_ml: label -> outlined volume, where only the number was kept.
+        edema: swelling that outlines and ADC maps show with the cells.
 
     Raises:
         TwinError: nothing that can be used, or a volume that is no number.
     """
     setting = setting_of(posterior)
-    found = [*_density(posterior, setting, visit), *_outlines(posterior, setting, visit)]
-    found += [_volume(setting, label, ml) for label, ml in (volumes_ml or {}).items()]
+    found = [*_density(posterior, setting, visit, edema)]
+    found += _outlines(posterior, setting, visit, edema)
+    found += [_volume(setting, label, ml, edema) for label, ml in (volumes_ml or {}).items()]
     found += _maps(setting, visit)
     if not found:
         raise TwinError(
@@ -79,27 +85,32 @@ def readings_of(
     return tuple(found)
 
 
-def _density(posterior: Posterior, setting: Setting, visit: Visit) -> list[Reading]:
+def _density(
+    posterior: Posterior, setting: Setting, visit: Visit, edema: Edema | None
+) -> list[Reading]:
     found = raw_density(setting.patient, visit)
     if found is None or not found[1].any():
         return []
     values, measured = found
     sd, shared = _known(posterior, "density", float(measured.sum()))
-    observation = Density(_flat(measured), shared)
+    swollen = None if "CELL_FRACTION" in visit.images else edema
+    observation = Density(swollen, _flat(measured), shared)
     given = {} if sd is None else {"density_noise": sd}
     return [Reading("cell fraction", observation, _flat(np.where(measured, values, 0.0)), given)]
 
 
-def _outlines(posterior: Posterior, setting: Setting, visit: Visit) -> list[Reading]:
+def _outlines(
+    posterior: Posterior, setting: Setting, visit: Visit, edema: Edema | None
+) -> list[Reading]:
     spacing = tuple(setting.patient.grid.spacing_mm)
     readings = []
     for label, mask in visit.masks.items():
         if not mask.any():
-            readings.append(_volume(setting, label, 0.0))
+            readings.append(_volume(setting, label, 0.0, edema))
             continue
         band = outline_band(mask, spacing) & setting.patient.tissue
         sd, shared = _known(posterior, "outline", float(band.sum()))
-        observation = Outline(label, None, _flat(band), shared, min(sd or 0.5, 0.5))
+        observation = Outline(label, edema, _flat(band), shared, min(sd or 0.5, 0.5))
         readings.append(Reading(f"outline {label}", observation, _flat(mask)))
     return readings
 
@@ -112,7 +123,7 @@ def _known(posterior: Posterior, kind: str, voxels: float) -> tuple[float | None
     return sd, max(variance / sd**2, 1.0)
 
 
-def _volume(setting: Setting, label: str, volume_ml: float) -> Reading:
+def _volume(setting: Setting, label: str, volume_ml: float, edema: Edema | None) -> Reading:
     if not (np.isfinite(volume_ml) and volume_ml >= 0.0):
         raise TwinError(
             "volume is not usable",
@@ -120,7 +131,7 @@ def _volume(setting: Setting, label: str, volume_ml: float) -> Reading:
             expected="finite and not negative, mL",
             got=f"{volume_ml:g}",
         )
-    observation = Volume(setting.domain, label)
+    observation = Volume(setting.domain, label, edema)
     return Reading(f"volume {label}", observation, jnp.asarray(volume_ml, jnp.float32))
 
 

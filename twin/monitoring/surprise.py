@@ -87,7 +87,7 @@ def compare(filter: Filter, visit: Visit, volumes_ml: Mapping[str, float] | None
     observed = observed_ml(setting, visit)
     if volumes_ml and setting.visible_label in volumes_ml:
         observed["visible"] = volumes_ml[setting.visible_label]
-    course = filter.outlook([filter.time_days])
+    course = filter.now()
     expected = {"burden": course.burden_ml[:, 0], "visible": course.visible_ml[:, 0]}
     noise = PredictiveNoise.of(filter.posterior, setting)
     seen = {name: float(v) for name, v in observed.items() if v is not None}
