@@ -1,5 +1,5 @@
-"""The command line: check, calibrate, forecast, sweep, report, features, predict, lesions, synth,
-bench, demo.
+"""The command line: check, calibrate, forecast, assimilate, sweep, report, features, predict,
+lesions, synth, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -108,6 +108,39 @@ def forecast(
         result = workflow.forecast_run(opened, posterior, draws=draws, horizon_days=horizon_days)
     console.print_forecast(result, posterior)
     _next(opened, "sweep")
+
+
+@app.command
+def assimilate(
+    run: RunFolder,
+    scan: Annotated[
+        str, Parameter(help="Folder with scan.yaml, or a visit that calibration did not see.")
+    ],
+    *,
+    members: Annotated[
+        int | None, Parameter(help="Members of the ensemble; at the first scan, 64 by default.")
+    ] = None,
+    swelling: Annotated[
+        bool | None,
+        Parameter(negative="", help="Outlines show swelling too; chosen at the first scan."),
+    ] = None,
+    scans: Annotated[
+        int | None,
+        Parameter(help="Scans planned, which share the false-alarm rate; 5 by default."),
+    ] = None,
+) -> None:
+    """Update the twin with a new scan, and say whether the scan was expected."""
+    from experiments import console
+    from experiments.monitoring.printing import print_monitoring
+    from experiments.monitoring.workflow import assimilate_run
+
+    _use_cores()
+    opened, posterior = _open(run)
+    with console.working("Assimilating"):
+        twin = assimilate_run(
+            opened, posterior, scan, members=members, swelling=swelling, scans=scans
+        )
+    print_monitoring(twin)
 
 
 @app.command

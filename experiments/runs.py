@@ -41,6 +41,8 @@ _WRITE_LOCK = ".run.lock"
 _RESULTS = {
     "posterior.h5": "calibrate",
     "forecast.h5": "forecast",
+    "filter.h5": "assimilate",
+    "monitoring.json": "assimilate",
     "plans.json": "sweep",
     "ranking.json": "sweep",
     "report.html": "report",

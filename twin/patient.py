@@ -14,7 +14,16 @@ from twin.markers import PriorShift
 from twin.treatments.schedule import Schedule
 from twin.visit import Visit, check_distinct, check_same_grid
 
-__all__ = ["SITES", "Organ", "Patient", "PriorShift", "Visit", "coarsen_patient", "crop_to_tumor"]
+__all__ = [
+    "SITES",
+    "Organ",
+    "Patient",
+    "PriorShift",
+    "Visit",
+    "coarsen_patient",
+    "crop_to_grid",
+    "crop_to_tumor",
+]
 
 SITES = ("glioma", "soft_tissue_sarcoma", "breast", "generic")
 BODY_SURFACE_RANGE_M2 = (0.3, 3.5)
@@ -174,6 +183,39 @@ def crop_to_tumor(patient: Patient, margin_mm: float) -> Patient:
         start[axis] = first - 1 if first > 0 else -int(needs_layer[0])
         stop[axis] = last + 2 if last < size - 1 else size + int(needs_layer[-1])
     return _with_closed_border(patient, start, stop)
+
+
+def crop_to_grid(patient: Patient, grid: Grid) -> Patient:
+    """Crop everything to a box of the patient's own voxels, as `crop_to_tumor` did for another.
+
+    Raises:
+        TwinError: a grid whose voxels are not the patient's, or a mask that leaves the box.
+    """
+    inverse = np.linalg.inv(patient.grid.affine)
+    first = inverse @ np.append(grid.affine[:3, 3], 1.0)
+    start = np.rint(first[:3]).astype(int)
+    same = np.allclose(inverse[:3, :3] @ grid.affine[:3, :3], np.eye(3), atol=1e-4)
+    if not same or np.abs(first[:3] - start).max() > 1e-2:
+        raise TwinError(
+            "the box is not made of the patient's voxels",
+            where=f"patient {patient.id}",
+            expected=repr(patient.grid),
+            got=repr(grid),
+        )
+    cut = _with_closed_border(patient, start, start + np.array(grid.shape))
+    for visit, smaller in zip(patient.visits, cut.visits, strict=True):
+        for label, mask in visit.masks.items():
+            lost = np.count_nonzero(mask) - np.count_nonzero(smaller.masks[label])
+            if lost:
+                raise TwinError(
+                    "the tumor has grown beyond the simulated box",
+                    where=f"visit {visit.name}, mask {label}",
+                    expected=f"an outline within {grid!r}",
+                    got=f"{lost} of {np.count_nonzero(mask)} voxels outside",
+                    fix="Calibrate again with this visit in the patient's folder: the box follows"
+                    " the outlines.",
+                )
+    return cut
 
 
 def coarsen_patient(patient: Patient, spacing_mm: float) -> Patient:

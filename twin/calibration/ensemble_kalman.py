@@ -103,16 +103,25 @@ def _walk(
     return z, steps, moved
 
 
-def information_share(misfit: Float[np.ndarray, " m"], left: float) -> float:
-    """Share of the information that leaves half of the members in play, or all that is left."""
+def information_share(
+    misfit: Float[np.ndarray, " m"], left: float, in_play_share: float = 0.5
+) -> float:
+    """Share of the information that leaves half of the members in play, or all that is left.
+
+    Args:
+        misfit: half of the squared residuals of each member, over the noise.
+        left: share that has not been used.
+        in_play_share: effective number of weighted members over their number.
+    """
 
     def in_play(share: float) -> float:
         weight = np.exp(-share * (misfit - misfit.min()))
         return float(weight.sum() ** 2 / (weight**2).sum())
 
-    if in_play(left) >= 0.5 * misfit.size:
+    least = in_play_share * misfit.size
+    if in_play(left) >= least:
         return left
-    found = optimize.root_scalar(lambda h: in_play(h) - 0.5 * misfit.size, bracket=(0.0, left))
+    found = optimize.root_scalar(lambda h: in_play(h) - least, bracket=(0.0, left))
     return float(found.root)
 
 

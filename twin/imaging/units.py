@@ -30,6 +30,8 @@ UNITS: dict[str, dict[str, float]] = {
     "PET": {"SUV": 1.0},
     "ADC": {ADC_UNIT: 1.0, "mm2/s": 1e3, "1e-6 mm2/s": 1e-3},
     "CELL_FRACTION": {"1": 1.0},
+    "STIFFNESS": {"kPa": 1.0, "Pa": 1e-3},
+    "PERFUSION": {"1": 1.0},
 }
 """Modality -> unit -> factor to the unit kept, which is the first."""
 

@@ -23,6 +23,7 @@ from twin.observation.density import Density
 from twin.observation.edema import Edema, shown
 from twin.observation.observation import Observation
 from twin.observation.segmentation import visibility_threshold
+from twin.parameters import ParameterTable
 from twin.simulation import trajectory
 from twin.treatments.forcing import Forcing
 from twin.virtual_images import FWHM_PER_SD, smooth_noise
@@ -35,12 +36,14 @@ _TYPICAL_DENSITY, _LARGEST_FACTOR = 0.5, 0.5
 
 def natural_values(posterior: Posterior, scores: np.ndarray) -> Draws:
     """Natural values (J,) of every parameter at (J, K) scores, ready for the solver."""
-    by_name = dict(zip(posterior.names, np.asarray(scores).T, strict=True))
-    zeros = np.zeros(len(scores))
-    return {
-        name: jnp.asarray(p.prior.transform(by_name.get(name, zeros)), jnp.float32)
-        for name, p in posterior.table.items()
-    }
+    return _transformed(posterior.table, posterior.names, jnp.asarray(scores, jnp.float32))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _transformed(table: ParameterTable, names: tuple[str, ...], scores: Array) -> Draws:
+    by_name = dict(zip(names, scores.T, strict=True))
+    zeros = jnp.zeros(scores.shape[0])
+    return {n: p.prior.transform(by_name.get(n, zeros)) for n, p in table.items()}
 
 
 @eqx.filter_jit
@@ -123,21 +126,19 @@ def mixed(states: State, mixtures: Iterable[Mixture]) -> State:
     Logarithms are mixed: survivors of a treatment differ by powers of ten between members, and no
     mixture of logarithms is negative.
     """
-    old = map_fields(lambda field: np.log(np.asarray(field) + LEAST_FRACTION), states)
-    new = map_fields(np.zeros_like, old)
-
+    leaves, structure = jax.tree.flatten((states.cells, states.dead, dict(states.fields)))
+    old = np.log(np.stack([np.asarray(leaf) for leaf in leaves]) + LEAST_FRACTION)
+    new = old.copy()  # where no mixture reaches, members stay as they are
+    touched = np.zeros(old.shape[-1], bool)
     # Hundreds of small matrices: threads would spend their time on waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
         for matrix, voxels, share in mixtures:
-            map_fields(partial(_add, matrix.astype(np.float32), voxels, share), new, old)
-    return map_fields(lambda field: jnp.exp(field) - LEAST_FRACTION, new)
-
-
-def _add(
-    matrix: np.ndarray, voxels: np.ndarray, share: np.ndarray, total: np.ndarray, field: np.ndarray
-) -> np.ndarray:
-    total[:, voxels] += (matrix @ field[:, voxels]) * share.astype(np.float32)
-    return total
+            new[..., voxels[~touched[voxels]]] = 0.0
+            touched[voxels] = True
+            part = matrix.astype(np.float32) @ old[..., voxels]
+            new[..., voxels] += part * share.astype(np.float32)
+    fields = jnp.exp(jnp.asarray(new)) - LEAST_FRACTION
+    return State(*jax.tree.unflatten(structure, list(fields)), memory=states.memory)
 
 
 def bounded(states: State) -> State:

@@ -6,7 +6,7 @@
 
 Between scans every member follows the model under the treatments given. A scan moves parameters by
 all that it shows and fields by what it shows near them (twin/monitoring/kalman), in steps that
-leave half of the members in play. Before it does, it is compared with what was expected
+leave a quarter of the members in play. Before it does, it is compared with what was expected
 (twin/monitoring/surprise).
 """
 
@@ -46,11 +46,11 @@ from twin.treatments.forcing import compile_forcing
 from twin.treatments.schedule import Schedule
 
 LEAST_MEMBERS = 16
-LOCALIZATION_MM = 20.0
+LOCALIZATION_MM = 30.0
 """Scale of the taper of what is seen elsewhere; nothing beyond twice of it counts (assumed)."""
-RELAXATION = 0.1
+RELAXATION = 0.3
 """Share of the spread that comes back after an update (assumed)."""
-_ROUND_STEPS, _ROUND_ROWS, _MOST_STEPS = 16, 8, 20
+_ROUND_STEPS, _ROUND_ROWS, _MOST_STEPS, _IN_PLAY = 16, 8, 20, 0.25
 
 
 @dataclass(frozen=True)
@@ -311,18 +311,22 @@ class Filter:
 
     def _moved(self, readings: Sequence[Reading]) -> Filter:
         """Members after the update: shares of the information, each with renewed predictions."""
-        grid = setting_of(self.posterior).patient.grid
+        patient = setting_of(self.posterior).patient
         scores, states, left, steps = self.scores, self.states, 1.0, 0
         while left > 0.0:
             steps += 1
             predicted, observed, place = self._compared(readings, scores, states)
             misfit = 0.5 * ((predicted - observed) ** 2).sum(axis=1)
-            share = left if steps >= _MOST_STEPS else information_share(misfit, left)
+            share = left if steps >= _MOST_STEPS else information_share(misfit, left, _IN_PLAY)
             root = np.sqrt(share)
             predicted, observed = predicted * root, observed * root
             scores = mixture(*products(predicted, observed)) @ scores
-            near = local_mixtures(predicted, observed, place, grid, LOCALIZATION_MM)
-            states = mixed(states, near)
+            states = mixed(
+                states,
+                local_mixtures(
+                    predicted, observed, place, patient.grid, patient.tissue, LOCALIZATION_MM
+                ),
+            )
             left = 0.0 if share == left else left - share
         scores = relaxed(self.scores, scores, RELAXATION)
         return replace(self, scores=scores, states=bounded(states))

@@ -65,6 +65,7 @@ def local_mixtures(
     observed: Float[np.ndarray, " m"],
     place: np.ndarray,
     grid: Grid,
+    tissue: np.ndarray,
     radius_mm: float,
 ) -> Iterator[tuple[Float[np.ndarray, "j j"], np.ndarray, np.ndarray]]:
     """Mixtures around anchors: matrix, flat voxels that it serves, and its share in each of them.
@@ -73,6 +74,7 @@ def local_mixtures(
         predicted, observed: in standard deviations of the noise.
         place: (M,) flat voxel of each observation, or -1 for one that concerns every voxel.
         grid: of the fields.
+        tissue: (x, y, z) where fields can be other than 0; anchors that serve none are left out.
         radius_mm: scale of the taper; nothing beyond twice of it counts.
     """
     shape, spacing = np.array(grid.shape), grid.spacing_mm
@@ -81,9 +83,12 @@ def local_mixtures(
     everywhere = place < 0
     shares = [_hats(n, at) for n, at in zip(shape, axes, strict=True)]
     index = np.arange(int(shape.prod())).reshape(grid.shape)
+    inside = np.asarray(tissue, bool).reshape(-1)
     for number in np.ndindex(*(len(at) for at in axes)):
         rows = [np.flatnonzero(s[k]) for s, k in zip(shares, number, strict=True)]
         voxels = index[np.ix_(*rows)].reshape(-1)
+        if not inside[voxels].any():
+            continue
         hats = [s[k][r] for s, k, r in zip(shares, number, rows, strict=True)]
         share = np.einsum("i,j,k->ijk", *hats).reshape(-1)
         anchor = np.array([at[k] for at, k in zip(axes, number, strict=True)]) * spacing

@@ -27,6 +27,7 @@ from twin.observation.pet import Pet
 from twin.observation.segmentation import Outline
 from twin.observation.stiffness import Stiffness
 from twin.observation.volume import Volume
+from twin.parameters import ParameterTable
 from twin.patient import Visit
 
 MAP_PIECES = 30.0
@@ -83,6 +84,14 @@ def readings_of(
             fix="Outline the tumor on this scan, or give its volume.",
         )
     return tuple(found)
+
+
+def reading_parameters(setting: Setting) -> ParameterTable:
+    """Every parameter that a reading of `readings_of` can bring in beside the model's."""
+    domain, site = setting.domain, setting.patient.site
+    kinds: list[Observation] = [Density(), Volume(domain), Pet(domain, "fdg"), Stiffness(site)]
+    rows = [Perfusion(), Edema(domain), *kinds]
+    return ParameterTable([p for kind in rows for p in kind.parameters()])
 
 
 def _density(

@@ -17,8 +17,8 @@ from twin.imaging.tensor import check_positive, tensor_on_grid
 from twin.imaging.units import check_modality, check_plausible, to_kept_unit
 from twin.patient import Patient
 from twin.patient_folder.entries import read_organs, read_shifts
-from twin.patient_folder.names import FILE
-from twin.patient_folder.schema import PatientFile, Timed, VisitEntry
+from twin.patient_folder.names import FILE, SCAN_FILE
+from twin.patient_folder.schema import PatientFile, ScanFile, Timed, VisitEntry
 from twin.patient_folder.times import (
     Moment,
     check_one_calendar,
@@ -115,7 +115,46 @@ class _Times:
         return moment, days_since(self._origin, moment)
 
 
-def _treatments(entry: PatientFile, times: _Times, problems: Problems) -> Schedule:
+class _DaysOnly:
+    """Times of a scan: days since the patient's first visit."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    def of(self, timed: Timed) -> tuple[Moment | None, float | None]:
+        """The moment of an entry and its day, None for what cannot be known."""
+        if timed.day is not None and timed.date is None:
+            return Moment("", day=timed.day), timed.day
+        self._problems.add(
+            TwinError(
+                "a scan is timed in days since the patient's first visit",
+                where=SCAN_FILE,
+                expected="day: (a number)",
+                got="a date" if timed.date else "no day",
+            )
+        )
+        return None, None
+
+
+def read_scan_entries(
+    entry: ScanFile,
+    folder: Path,
+    patient: Patient,
+    problems: Problems,
+    provenance: dict[str, str],
+) -> tuple[Visit, Schedule]:
+    """Visit and treatments of a scan on the frame of its patient (see `read_entries`)."""
+    times = _DaysOnly(problems)
+    files = _Files(folder, None, problems, provenance)
+    files.frame = patient.grid
+    day = times.of(entry)[1]
+    visit = _visit(files, entry, SCAN_FILE, day, patient.tissue)
+    return visit, _treatments(entry, times, problems)
+
+
+def _treatments(
+    entry: PatientFile | ScanFile, times: _Times | _DaysOnly, problems: Problems
+) -> Schedule:
     fractions: list[Fraction] = []
     drugs: list[DrugDose] = []
     surgeries: list[Surgery] = []

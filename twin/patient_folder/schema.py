@@ -109,11 +109,19 @@ class PatientFile(_Entry):
     prior_shifts: list[ShiftEntry] = []
 
 
-def validate(content: dict[str, Any], problems: Problems) -> PatientFile | None:
-    """The entries of a patient file; None if any is wrong, with every error kept."""
+class ScanFile(VisitEntry):
+    schema_: Annotated[Literal["oncotwin-scan/1"], Field(alias="schema")]
+    volumes_ml: dict[_Label, float] = {}
+    treatments: Treatments = Treatments()
+
+
+def validate[Kind: BaseModel](
+    content: dict[str, Any], problems: Problems, kind: type[Kind] = PatientFile, file: str = FILE
+) -> Kind | None:
+    """The entries of a patient file or a scan; None if any is wrong, with every error kept."""
     try:
-        return PatientFile.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            problems.add(translated(detail, PatientFile, FILE))
+            problems.add(translated(detail, kind, file))
         return None

@@ -13,18 +13,18 @@ from twin.errors import TwinError
 from twin.patient_folder.names import FILE, SCHEMA
 
 
-def read_text(folder: Path) -> tuple[dict[str, Any], str]:
-    """The content of a folder's patient file and the SHA-256 of the file.
+def read_text(folder: Path, file: str = FILE, schema: str = SCHEMA) -> tuple[dict[str, Any], str]:
+    """The content of a folder's patient file, or another of its kind, and its SHA-256.
 
     Raises:
         TwinError: without the file, for invalid YAML, a key given twice, another schema version.
     """
-    path = folder / FILE
+    path = folder / file
     if not path.is_file():
         raise TwinError(
-            f"there is no {FILE}" if folder.is_dir() else "there is no such folder",
+            f"there is no {file}" if folder.is_dir() else "there is no such folder",
             where=str(folder),
-            expected=f"a folder with {FILE}",
+            expected=f"a folder with {file}",
             fix="docs/reference/patient-folder.md shows one in full",
         )
     try:
@@ -35,20 +35,20 @@ def read_text(folder: Path) -> tuple[dict[str, Any], str]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise TwinError(
-            "not valid YAML", where=FILE, got=detail, fix="Correct it at the line named"
+            "not valid YAML", where=file, got=detail, fix="Correct it at the line named"
         ) from error
     if not isinstance(content, dict):
         raise TwinError(
-            "not a patient file",
-            where=FILE,
+            f"not a {file.removesuffix('.yaml')} file",
+            where=file,
             expected="keys and values",
             got=type(content).__name__,
         )
-    if content.get("schema", SCHEMA) != SCHEMA:
+    if content.get("schema", schema) != schema:
         raise TwinError(
             "another schema version",
-            where=f"{FILE}: schema",
-            expected=SCHEMA,
+            where=f"{file}: schema",
+            expected=schema,
             got=str(content["schema"]),
             fix="Convert the file, or use the version of oncotwin that wrote it",
         )
