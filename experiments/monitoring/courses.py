@@ -1,10 +1,10 @@
 """Virtual courses of radiotherapy with images that mislead, to try monitoring on.
 
-Two scans before treatment, six weeks of 2 Gy with a cone-beam CT each week, and follow-up for half
-a year. What is true: two clearance rates and swelling (twin/models/clearance,
+Two scans before treatment, six weeks of 2 Gy, and a cone-beam CT with an outline every two weeks
+until six weeks after them. What is true: two clearance rates and swelling (twin/models/clearance,
 twin/observation/edema) with coefficients drawn for each patient, quarter-day steps.
-Radiosensitivity varies so much between tumors that a third of them does not respond. Everything
-here is simulated.
+Radiosensitivity varies so much between tumors that many do not respond. Everything here is
+simulated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from twin.virtual_images import drawn_outline, smooth_noise
 SHAPE, SPACING_MM = (12, 12, 12), 6.0
 BACKGROUND_HU, THRESHOLD = 50.0, 0.3
 START = 21.0
-SCAN_DAYS = (28.0, 42.0, 56.0, 74.0, 88.0, 116.0, 144.0, 172.0)
+SCAN_DAYS = (28.0, 42.0, 56.0, 74.0, 88.0, 102.0)
 """Days of the scans that monitoring sees; the first three are during radiotherapy."""
 JUDGED_DAY = 88.0
 """Four weeks after the last fraction: whether the tumor responded is judged by its cells then."""
