@@ -77,13 +77,13 @@ def local_mixtures(
         tissue: (x, y, z) where fields can be other than 0; anchors that serve none are left out.
         radius_mm: scale of the taper; nothing beyond twice of it counts.
     """
-    shape, spacing = np.array(grid.shape), grid.spacing_mm
+    shape, spacing = grid.shape, grid.spacing_mm
     axes = [_anchors(n, h, radius_mm) for n, h in zip(shape, spacing, strict=True)]
     where = np.array(np.unravel_index(np.maximum(place, 0), grid.shape)).T * spacing
     everywhere = place < 0
     shares = [_hats(n, at) for n, at in zip(shape, axes, strict=True)]
-    index = np.arange(int(shape.prod())).reshape(grid.shape)
     inside = np.asarray(tissue, bool).reshape(-1)
+    index = np.arange(inside.size).reshape(grid.shape)
     for number in np.ndindex(*(len(at) for at in axes)):
         rows = [np.flatnonzero(s[k]) for s, k in zip(shares, number, strict=True)]
         voxels = index[np.ix_(*rows)].reshape(-1)

@@ -5,7 +5,7 @@
 `background` is what the voxel would show without a tumor, in HU, and `shown` what an outline
 follows (twin/observation/edema). Soft tissue and tumor differ by a few tens of HU at most, lung and
 tumor by hundreds; scatter makes the noise of a cone beam several times that of a planning CT.
-Contrast and noise are assumed, the contrast with either sign.
+Contrast and noise are assumed; the contrast may have either sign.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class ConeBeamCT(eqx.Module):
             Parameter(
                 "cbct_contrast",
                 "HU",
-                Uniform(-60.0, 60.0),
+                Uniform(-20.0, 60.0),
                 "attenuation of tissue at the carrying capacity less that without tumor",
-                "assumed, soft tissue",
+                "assumed: brighter than fat, near muscle",
                 "assumed",
             ),
             Parameter(

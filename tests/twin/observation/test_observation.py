@@ -10,6 +10,8 @@ from tests.twin.observation.courses import DOMAIN, FIVE_LARGE_FRACTIONS, course
 from twin.calibration.noise import estimate_noise
 from twin.models.clearance import TwoRateClearance
 from twin.observation.adc import ApparentDiffusion
+from twin.observation.cbct import ConeBeamCT
+from twin.observation.density import Density
 from twin.observation.edema import Edema
 from twin.observation.observation import Observation, bernoulli_log_prob, gaussian_log_prob
 from twin.observation.pet import Pet
@@ -25,6 +27,9 @@ OBSERVATIONS = {
     "fet": Pet(DOMAIN),
     "fdg": Pet(DOMAIN, "fdg"),
     "volume": Volume(DOMAIN, "flair"),
+    "density": Density(),
+    "density under swelling": Density(EDEMA),
+    "cone-beam CT": ConeBeamCT(50.0, EDEMA),
     "volume with swelling": Volume(DOMAIN, "flair", EDEMA),
 }
 each = pytest.mark.parametrize("name", sorted(OBSERVATIONS))
@@ -127,3 +132,17 @@ def test_correlated_voxels_know_no_more_than_independent_ones():
     print(f"{shared:.2f} voxels share one piece; log density {together / alone:.3f} of theirs")
     assert noise.correlated_voxels == pytest.approx(8.0, rel=0.15)
     assert together == pytest.approx(alone, rel=0.15)
+
+
+@each
+def test_in_deviations_an_error_of_one_deviation_is_one(name, states):
+    """What a Kalman update compares: squares of differences are those of the log probability."""
+    observation = OBSERVATIONS[name]
+    params = medians(observation)
+    now, later = (observation.predict(states.at(i), params) for i in (0, 2))
+    apart = observation.standardized(now, params) - observation.standardized(later, params)
+    assert apart.shape == now.shape and np.isfinite(np.asarray(apart)).all()
+    if "outline" in name:  # a Bernoulli has no one deviation
+        return
+    loss = observation.log_prob(now, now, params) - observation.log_prob(later, now, params)
+    assert float(0.5 * (apart**2).sum()) == pytest.approx(float(loss), rel=1e-3)
