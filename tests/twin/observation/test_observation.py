@@ -29,7 +29,7 @@ OBSERVATIONS = {
     "volume": Volume(DOMAIN, "flair"),
     "density": Density(),
     "density under swelling": Density(EDEMA),
-    "cone-beam CT": ConeBeamCT(50.0, EDEMA),
+    "cone-beam CT": ConeBeamCT(50.0),
     "volume with swelling": Volume(DOMAIN, "flair", EDEMA),
 }
 each = pytest.mark.parametrize("name", sorted(OBSERVATIONS))
@@ -145,4 +145,4 @@ def test_in_deviations_an_error_of_one_deviation_is_one(name, states):
     if "outline" in name:  # a Bernoulli has no one deviation
         return
     loss = observation.log_prob(now, now, params) - observation.log_prob(later, now, params)
-    assert float(0.5 * (apart**2).sum()) == pytest.approx(float(loss), rel=1e-3)
+    assert float(0.5 * (apart**2).sum()) == pytest.approx(float(loss), rel=1e-3, abs=0.01)
