@@ -40,19 +40,6 @@ settings.register_profile("thorough", max_examples=500, **_SHARED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-@pytest.fixture(scope="module")
-def compiled_quickly() -> Iterator[None]:
-    """Programs of a module that asks whether parts fit together, compiled with few optimizations.
-
-    Not for tests of numbers that users rely on, nor for long runs.
-    """
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture
 def all_cores() -> Iterator[None]:
     """Every core of the machine, for a test of what runs on several."""

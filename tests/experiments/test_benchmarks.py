@@ -15,7 +15,6 @@ from experiments.benchmarks.patients import SPACING_MM, posterior, tissue, treat
 from experiments.benchmarks.timing import peak_rss_mb, reference_kernel_s
 from twin.errors import TwinError
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
 LEFT_TO_VALIDATION = {"lesions_hierarchical_s"}
 """Tests of twin.lesions fit as much; tests/validation measures every name."""
 

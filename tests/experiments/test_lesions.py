@@ -21,7 +21,6 @@ from twin.lesions import population as fitting
 from twin.lesions import read_lesions
 from twin.lesions.population.steps import diameters_mm
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
 LESIONS = 70
 
 

@@ -10,7 +10,7 @@ from tests.experiments.commands import DEMO, SPACING_MM, oncotwin
 from twin.lesions import LESION_MODELS
 from twin.models import MODELS
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_quickly")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
