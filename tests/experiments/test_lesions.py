@@ -2,7 +2,6 @@
 
 import csv
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from tests.experiments.commands import oncotwin
 from tests.twin.lesions.test_population import population
 from twin.errors import TwinError
 from twin.forecasting.scores import crps
-from twin.lesions import population as fitting
 from twin.lesions import read_lesions
 from twin.lesions.population.steps import diameters_mm
 
@@ -102,9 +100,7 @@ def test_figures_are_means_with_intervals():
     assert found.error_mm(ways[0]).value == pytest.approx(np.abs(observed - 20.0).mean())
 
 
-def test_fit_then_forecast(table, tmp_path, monkeypatch):
-    short = partial(fitting.fit_population, warmup=15)  # the command, not the sampler, is meant
-    monkeypatch.setattr(fitting, "fit_population", short)
+def test_fit_then_forecast(table, tmp_path):
     file, out = tmp_path / "population.npz", tmp_path / "forecast.csv"
     answer = oncotwin("lesions", "fit", table, "-o", file, "--draws", 50, "--chains", 2)
     assert answer.code == 0, answer.err
