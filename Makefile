@@ -72,8 +72,9 @@ format: $(STAMPS)/dev
 	$(BIN)/ruff format .
 
 TESTS ?= tests
+# Neighbors share fixtures and compiled programs: a worker keeps to its part until another is idle.
 check: $(STAMPS)/dev
-	$(BIN)/pytest $(TESTS) -n $(WORKERS)
+	$(BIN)/pytest $(TESTS) -n $(WORKERS) --dist worksteal
 
 test: lint
 	$(MAKE) --no-print-directory check

@@ -4,6 +4,7 @@ Set before anything imports jax. `HYPOTHESIS_PROFILE=thorough` looks harder than
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("MPLBACKEND", "agg")
 
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+if CORES and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+    # Workers divide the cores: otherwise each of them starts a process for every core there is.
+    first, workers = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.sched_setaffinity(0, CORES[first::workers] or CORES)
+
 # Shapes, axes and types of everything in twin are checked at every call a test makes.
 install_import_hook("twin", "tests.typechecking.checked")
 
@@ -31,6 +38,17 @@ _SHARED = {
 settings.register_profile("ci", max_examples=25, derandomize=True, **_SHARED)
 settings.register_profile("thorough", max_examples=500, **_SHARED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    """Every core of the machine, for a test of what runs on several."""
+    if CORES:
+        own = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, CORES)
+    yield
+    if CORES:
+        os.sched_setaffinity(0, own)
 
 
 @pytest.fixture(scope="session")

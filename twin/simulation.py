@@ -23,6 +23,8 @@ from twin.treatments.schedule import Schedule
 OK, NOT_FINITE, OUT_OF_BOUNDS = 0, 1, 2
 ROUND_OFF = 1e-5
 """A saturated tumor may stand this much above its capacity in float32."""
+SHARED_STEPS = 64
+"""Courses are padded to multiples of this many steps, so that most share a compiled program."""
 POSITIVE = ("alpha_beta_ratio", "clearance_half_life", "repair_half_time", "linear_onset_dose")
 """Parameters that are divided by; every other one may be 0."""
 STATUS = {OK: "ok", NOT_FINITE: "not finite", OUT_OF_BOUNDS: "outside 0..1"}
@@ -133,6 +135,7 @@ def simulate(
         drugs=drugs,
         body_surface_m2=body_surface_m2,
         max_step_days=max_step_days,
+        multiple_of=SHARED_STEPS,
     )
     if np.any(forcing.resection_mm >= 0.0) and resectable_mm is None:
         raise TwinError(

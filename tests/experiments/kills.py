@@ -18,13 +18,13 @@ from tests.experiments.commands import finish, start
 STORES = (".", "finalists")
 
 
-def sweep_words(run: Path) -> tuple[str, ...]:
-    """Twenty shards and more for the finalists, each done in a fraction of a second."""
-    return ("sweep", str(run), "--count", "500", "--draws", "8")
+def sweep_words(run: Path, plans: int = 500) -> tuple[str, ...]:
+    """A shard for 25 plans and more for the finalists, each done in a fraction of a second."""
+    return ("sweep", str(run), "--count", str(plans), "--draws", "8")
 
 
 def killed_sweeps(
-    calibrated: Path, folder: Path, *, kills: int, seed: int
+    calibrated: Path, folder: Path, *, kills: int, seed: int, plans: int = 500
 ) -> tuple[list[Path], int]:
     """Sweep copies of a run under random kills; then let the last one end.
 
@@ -40,7 +40,7 @@ def killed_sweeps(
             runs.append(folder / f"run-{len(runs)}")
             shutil.copytree(calibrated, runs[-1])
         run = runs[-1]
-        child = start(*sweep_words(run))
+        child = start(*sweep_words(run, plans))
         if done < kills and _kill(child, run, rng):
             done += 1
             amid += check_files(run)

@@ -302,9 +302,9 @@ def unswept(finished, tmp_path_factory) -> Path:
     return run
 
 
-def test_ctrl_c_leaves_a_run_that_goes_on_and_says_so(unswept, tmp_path):
+def test_ctrl_c_leaves_a_run_that_goes_on_and_says_so(unswept, tmp_path, all_cores):
     run = Path(shutil.copytree(unswept, tmp_path / "run"))
-    child = start(*sweep_words(run))
+    child = start(*sweep_words(run, 200))
     while child.poll() is None and finished_shards(run) < 2:
         time.sleep(0.005)
     child.send_signal(signal.SIGINT)
@@ -314,8 +314,8 @@ def test_ctrl_c_leaves_a_run_that_goes_on_and_says_so(unswept, tmp_path):
     kept = finished_shards(run)
     assert kept >= 2 and not (run / "ranking.json").exists()
     whole = Path(shutil.copytree(unswept, tmp_path / "whole"))
-    assert oncotwin(*sweep_words(run)).code == 0
-    assert oncotwin(*sweep_words(whole)).code == 0
+    assert oncotwin(*sweep_words(run, 200)).code == 0
+    assert oncotwin(*sweep_words(whole, 200)).code == 0
     assert_bit_equal(run, whole)
 
 

@@ -68,6 +68,7 @@ def test_asking_for_cores_after_jax_has_started_changes_nothing():
     assert jax.devices() == before
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_a_new_process_has_a_device_for_each_core():
     import subprocess
     import sys

@@ -168,7 +168,7 @@ def test_permutations_expose_selection_outside_the_folds_and_clear_the_honest(no
     assert permutation_control(honest, inputs, y, None, **plan | {"count": 0}) is None
 
 
-def test_permutations_on_every_core_are_those_of_one_process(noise):
+def test_permutations_on_every_core_are_those_of_one_process(noise, all_cores):
     inputs, y, _, _ = noise
     random = np.random.default_rng(5)
     plan = {"observed": 0.5, "count": WORTH_PROCESSES, "folds": 3, "seed": 5}

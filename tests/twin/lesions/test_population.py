@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from twin import cores
 from twin.errors import TwinError
 from twin.lesions import lesion_series
 from twin.lesions.population import LesionPopulation, fit_population, hierarchy
@@ -221,7 +222,7 @@ def simulated(seed: int, lesions: int):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_population(simulated(3, 80), chains=2, warmup=150, draws=100, seed=1)
+    return fit_population(simulated(3, 50), chains=2, warmup=100, draws=80, seed=1)
 
 
 def test_a_fit_finds_what_made_its_patients(fitted):
@@ -229,17 +230,25 @@ def test_a_fit_finds_what_made_its_patients(fitted):
         _, low, high = fitted.summary(name, 0.99)
         assert low < truth < high, name
     assert fitted.arms == ("Study_0_Arm_1", "Study_1_Arm_1")
-    assert (fitted.lesions, fitted.readings) == (80, 400)
+    assert (fitted.lesions, fitted.readings) == (50, 250)
 
 
-def test_chains_in_processes_of_their_own_are_those_of_one(monkeypatch):
+def assert_chains_apart_are_those_of_one(monkeypatch):
+    """Each chain has a stream of its own number, wherever it runs."""
     series = simulated(4, 30)
     few = {"chains": 2, "warmup": 4, "draws": 4, "seed": 5}
     alone = fit_population(series, **few)
     monkeypatch.setattr(hierarchy, "_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(hierarchy, "available_cores", lambda: 2)
     apart = fit_population(series, **few)
     for name, values in alone.draws.items():
         np.testing.assert_allclose(apart.draws[name], values, rtol=1e-9, err_msg=name)
+
+
+def test_chains_apart_are_those_of_one(monkeypatch):
+    """One after the other; in processes of their own in tests/validation."""
+    monkeypatch.setattr(cores, "available_cores", lambda: 1)
+    assert_chains_apart_are_those_of_one(monkeypatch)
 
 
 @pytest.mark.parametrize("bad", [{"rhat": 1.06}, {"effective": 40.0}, {"diverged": 0.02}])

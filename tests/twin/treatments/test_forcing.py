@@ -125,6 +125,8 @@ def test_padding_changes_nothing_that_acts():
     np.testing.assert_array_equal(padded.dose_gy[: plain.dose_gy.size], plain.dose_gy)
     assert not padded.dose_gy[plain.dose_gy.size :].any()
     assert np.all(padded.row_start[2:] >= padded.row_stop[2:])
+    shared, _ = tables(schedule, [2.0, 4.0], multiple_of=20)
+    np.testing.assert_array_equal(shared.exposure_days, padded.exposure_days)
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,13 @@ class LesionPopulation:
         sites = {n: jnp.repeat(jnp.asarray(v), particles, axis=0) for n, v in self.draws.items()}
         count, keys = len(series), jax.random.split(jax.random.key(seed), len(series))
         found: list[tuple[np.ndarray, ...]] = []
-        for first in range(0, count, _BATCH):
-            index = np.minimum(np.arange(first, first + _BATCH), count - 1)
+        size = min(_BATCH, count)
+        for first in range(0, count, size):
+            index = np.minimum(np.arange(first, first + size), count - 1)
             batch = _forecast(sites, keys[index], *(jnp.asarray(a[index]) for a in rows), ends=ends)
             found.append(tuple(np.asarray(part)[: count - first] for part in batch))
             if progress is not None:
-                progress(min(first + _BATCH, count), count)
+                progress(min(first + size, count), count)
         diameters, chance, effective = (np.concatenate(part) for part in zip(*found, strict=True))
         return PopulationForecast(given, diameters, chance, effective, self.converged)
 

@@ -1,0 +1,12 @@
+"""Derivatives of the models that `make test` takes forward only, in both directions."""
+
+import pytest
+
+from tests.twin.models.test_every_model import BOTH_WAYS, assert_derivatives
+from twin.models import MODELS
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", sorted(set(MODELS) - BOTH_WAYS))
+def test_derivatives_agree_both_ways(name):
+    assert_derivatives(name, both_ways=True)
