@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +49,7 @@ LOCALIZATION_MM = 30.0
 """Scale of the taper of what is seen elsewhere; nothing beyond twice of it counts (assumed)."""
 RELAXATION = 0.3
 """Share of the spread that comes back after an update (assumed)."""
-_ROUND_STEPS, _ROUND_ROWS, _MOST_STEPS, _IN_PLAY = 16, 8, 20, 0.25
+_ROUND_STEPS, _MOST_STEPS, _IN_PLAY = 16, 20, 0.25
 
 
 @dataclass(frozen=True)
@@ -279,21 +278,14 @@ class Filter:
     def _run(self, times: Sequence[float] | np.ndarray) -> tuple[State, tuple[np.ndarray, ...]]:
         """States at the last time, and (J, T) viable, burden and visible volume in mL."""
         setting = setting_of(self.posterior)
-        arguments: dict[str, Any] = {
-            "start_days": self.time_days,
-            "times_days": times,
-            "drugs": setting.drugs(),
-            "body_surface_m2": setting.patient.body_surface_m2,
-            "max_step_days": setting.max_step_days,
-        }
-        treatments = setting.patient.treatments
-        tight, _ = compile_forcing(treatments, **arguments)
-        # Rounded up, so that the weeks of a course share one compiled program.
         forcing, rows = compile_forcing(
-            treatments,
-            **arguments,
-            steps=-(-tight.dt_days.size // _ROUND_STEPS) * _ROUND_STEPS,
-            rows=-(-tight.row_start.size // _ROUND_ROWS) * _ROUND_ROWS,
+            setting.patient.treatments,
+            start_days=self.time_days,
+            times_days=times,
+            drugs=setting.drugs(),
+            body_surface_m2=setting.patient.body_surface_m2,
+            max_step_days=setting.max_step_days,
+            multiple_of=_ROUND_STEPS,
         )
         states, series = advance(
             setting.model,
