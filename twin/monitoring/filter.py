@@ -19,23 +19,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin.calibration.ensemble_kalman import information_share
 from twin.calibration.posterior import Posterior
 from twin.draws import setting_of, states_at_decision
 from twin.errors import TwinError
 from twin.models.state import State
+from twin.monitoring.analysis import analyzed
 from twin.monitoring.ensemble import (
     advance,
     bounded,
     checked,
     discrepancy_factors,
     map_fields,
-    mixed,
     natural_values,
-    standardized,
     volumes,
 )
-from twin.monitoring.kalman import local_mixtures, mixture, products, relaxed
 from twin.monitoring.readings import Reading, readings_of
 from twin.monitoring.surprise import FALSE_ALARM_RATE, SCANS, Assimilation, compare
 from twin.observation.edema import Edema
@@ -45,11 +42,7 @@ from twin.treatments.forcing import compile_forcing
 from twin.treatments.schedule import Schedule
 
 LEAST_MEMBERS = 16
-LOCALIZATION_MM = 30.0
-"""Scale of the taper of what is seen elsewhere; nothing beyond twice of it counts (assumed)."""
-RELAXATION = 0.3
-"""Share of the spread that comes back after an update (assumed)."""
-_ROUND_STEPS, _MOST_STEPS, _IN_PLAY = 16, 20, 0.25
+_ROUND_STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -238,8 +231,8 @@ class Filter:
         for reading in readings:
             drawn = [p for p in reading.observation.parameters() if p.name not in reading.given]
             now = now._extended(now.posterior, ParameterTable(drawn))
-        moved = now._moved(readings)
-        return replace(moved, history=(*self.history, said))
+        scores, states = analyzed(now.posterior, now.scores, now.states, readings)
+        return replace(now, scores=scores, states=states, history=(*self.history, said))
 
     def _check(self, visit: Visit) -> None:
         grid = setting_of(self.posterior).patient.grid
@@ -300,48 +293,3 @@ class Filter:
         )
         voxel_ml = setting.domain.voxel_ml
         return checked(states), tuple(np.asarray(s, float)[:, rows] * voxel_ml for s in series)
-
-    def _moved(self, readings: Sequence[Reading]) -> Filter:
-        """Members after the update: shares of the information, each with renewed predictions."""
-        patient = setting_of(self.posterior).patient
-        scores, states, left, steps = self.scores, self.states, 1.0, 0
-        while left > 0.0:
-            steps += 1
-            predicted, observed, place = self._compared(readings, scores, states)
-            misfit = 0.5 * ((predicted - observed) ** 2).sum(axis=1)
-            share = left if steps >= _MOST_STEPS else information_share(misfit, left, _IN_PLAY)
-            root = np.sqrt(share)
-            predicted, observed = predicted * root, observed * root
-            scores = mixture(*products(predicted, observed)) @ scores
-            states = mixed(
-                states,
-                local_mixtures(
-                    predicted, observed, place, patient.grid, patient.tissue, LOCALIZATION_MM
-                ),
-            )
-            left = 0.0 if share == left else left - share
-        scores = relaxed(self.scores, scores, RELAXATION)
-        return replace(self, scores=scores, states=bounded(states))
-
-    def _compared(
-        self, readings: Sequence[Reading], scores: np.ndarray, states: State
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(J, M) predictions, (M,) observations in deviations of the noise, flat voxels or -1."""
-        draws = natural_values(self.posterior, scores)
-        predicted, observed, place = [], [], []
-        for reading in readings:
-            noise = {
-                p.name: jnp.asarray(reading.given.get(p.name, p.prior.transform(0.0)), jnp.float32)
-                for p in reading.observation.parameters()
-            }
-            given = {name: noise[name] for name in reading.given}
-            found, seen = standardized(
-                reading.observation, reading.observed, noise, given, draws, states
-            )
-            flat = np.asarray(found, float).reshape(self.members, -1)
-            target = np.asarray(seen, float).reshape(-1)
-            used = np.flatnonzero((target != 0.0) | (flat != 0.0).any(axis=0))
-            predicted.append(flat[:, used])
-            observed.append(target[used])
-            place.append(used if target.size > 1 else np.full(used.size, -1))
-        return np.hstack(predicted), np.concatenate(observed), np.concatenate(place)
