@@ -27,6 +27,7 @@ GOALS = {
     "ratio_two_clones": "2.2",
     "ratio_oxygen": "4",
     "ratio_mechanics": "15",
+    "filter_update_s": "1",
     "lesions_fit_s": "60",
     "lesions_hierarchical_s": "600",
 }
