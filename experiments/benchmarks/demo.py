@@ -1,4 +1,4 @@
-"""The embedded patient, calibrated as in `oncotwin demo`: scenarios of default plans, and a scan."""
+"""The embedded patient, calibrated as in `oncotwin demo`: scenarios of default plans, a scan."""
 
 from __future__ import annotations
 
