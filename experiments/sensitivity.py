@@ -105,7 +105,7 @@ def print_sensitivity(tables: dict[str, Any]) -> None:
         console.say(f"{INFORMED}: {', '.join(tables['informed'])}")
     console.say(
         "± is half the 95 % bootstrap interval. Total minus first: in concert with other"
-        " parameters. –: the quantity does not vary."
+        " parameters; below 0: noise of the estimate. –: the quantity does not vary."
     )
     console.say(console.NOT_CLINICAL)
 
@@ -141,6 +141,4 @@ def index_text(found: dict[str, Any], factor: int, quantity: int) -> str:
     if first is None:
         return "–"
     halves = (found[f"{name}_half_width"][factor][quantity] for name in ("first", "total"))
-    return " | ".join(
-        f"{v:.2f} ± {half:.2f}" for v, half in zip((first, total), halves, strict=True)
-    )
+    return " | ".join(f"{v:.2f}±{half:.2f}" for v, half in zip((first, total), halves, strict=True))

@@ -2,8 +2,8 @@
 
 Two courses are looked at, from the decision day to one horizon: the treatments that were given, and
 the standard of care. Over the prior every parameter is a factor of its own. After calibration the
-parameters that the visits inform are correlated, and indices of one of them alone would treat its
-margin as if it were independent, which is wrong; they are one factor together, drawn jointly,
+parameters that the visits can inform are correlated, and indices of one of them alone would treat
+its margin as if it were independent, which is wrong; they are one factor together, drawn jointly,
 beside the parameters that still are at their priors. That split is exact.
 """
 
@@ -33,7 +33,7 @@ from twin.scenarios.standard_of_care import DEFAULT_HORIZON_DAYS, standard_of_ca
 from twin.scenarios.sweep import outcomes_at, with_drugs_of
 
 GIVEN = "treatments given"
-INFORMED = "parameters that the visits inform, together"
+INFORMED = "parameters that the visits can inform, together"
 ROWS_PER_BLOCK = 32
 
 
@@ -89,8 +89,9 @@ def courses_of_interest(posterior: Posterior) -> PlanSet:
 def quantities_of(outcomes: Outcomes) -> tuple[tuple[Quantity, ...], Float[np.ndarray, "s q"]]:
     """Quantities of interest of every plan, and their values under every draw.
 
-    The end of a course is its last surgery, or the horizon without one. Burdens are logarithms:
-    they span many orders of magnitude.
+    The end of a course is its last surgery, or the horizon without one. Burdens are logarithms, and
+    the visible volume is the diameter of a ball that has it: over a prior, variances of volumes
+    themselves rest on a few enormous draws.
     """
     times = outcomes.times_days
     found: list[tuple[Quantity, np.ndarray]] = []
@@ -106,7 +107,8 @@ def quantities_of(outcomes: Outcomes) -> tuple[tuple[Quantity, ...], Float[np.nd
         seen = int(np.searchsorted(times, end, side="right")) - 1
         before = "before surgery" if cuts else "at the horizon"
         add(f"viable burden {before}", LOG_ML, end, _log_ml(outcomes.endpoint_ml[index]))
-        add(f"visible volume {before}", "mL", times[seen], outcomes.visible_ml[index, :, seen])
+        diameter = diameter_mm(outcomes.visible_ml[index, :, seen])
+        add(f"visible diameter {before}", "mm", times[seen], diameter)
         if cuts:
             left = _log_ml(outcomes.residual_ml[index])
             add("viable burden at the horizon", LOG_ML, times[-1], left)
@@ -116,6 +118,11 @@ def quantities_of(outcomes: Outcomes) -> tuple[tuple[Quantity, ...], Float[np.nd
 
 
 LOG_ML = "log10 mL"
+
+
+def diameter_mm(volume_ml: np.ndarray) -> np.ndarray:
+    """Diameter of a ball of a volume, (6 V / pi)^(1/3)."""
+    return np.cbrt(6.0e3 * np.asarray(volume_ml, float) / np.pi)
 
 
 def _log_ml(burden_ml: np.ndarray) -> np.ndarray:
