@@ -68,7 +68,7 @@ def applicability(run: Run, posterior: Posterior, horizon_days: float) -> dict[s
 def _row(
     title: str, value: float | None, tested: list[float | None], own: list[bool]
 ) -> dict[str, Any]:
-    """A quantity, and whether it lies within what the cases span; the patient's own do not count."""
+    """A quantity, and whether it lies within what cases span; the patient's own do not count."""
     known = [v for v, it in zip(tested, own, strict=True) if v is not None and not it]
     inside = None
     if value is not None and known:
