@@ -140,7 +140,7 @@ def gaussian_spread() -> list[Check]:
             np.exp(-squared / (2.0 * sd_mm**2)) * tissue,
             [days],
             parameters={"proliferation_rate": 0.0, "diffusivity": diffusivity},
-            domain=make_domain(tissue, (voxel_mm,) * 3),
+            domain=make_domain(tissue, (voxel_mm, voxel_mm, voxel_mm)),
             max_step_days=1.0,
         )
         peak = (sd_mm**2 / variance) ** 1.5
@@ -244,7 +244,7 @@ def front_speed() -> Check:
     Bramson 1983, doi 10.1090/memo/0285. No equation of the model holds a front or its speed.
     """
     diffusivity, growth = 0.4, 0.2
-    voxel_mm = 0.25 * np.sqrt(diffusivity / growth)
+    voxel_mm = 0.25 * float(np.sqrt(diffusivity / growth))
     days = np.array([19.5, 20.5]) / growth
     count = int(2.2 * np.sqrt(diffusivity * growth) * days[-1] / voxel_mm) + 60
     tissue = np.zeros((count + 2, 3, 3), bool)
@@ -252,7 +252,7 @@ def front_speed() -> Check:
     found = simulate(
         FisherKPP(),
         {**PARAMETERS, "diffusivity": diffusivity, "proliferation_rate": growth},
-        make_domain(tissue, (voxel_mm,) * 3),
+        make_domain(tissue, (voxel_mm, voxel_mm, voxel_mm)),
         Schedule(),
         days,
         initial=np.where(np.arange(count + 2)[:, None, None] < 20, 1.0, 0.0) * tissue,

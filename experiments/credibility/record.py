@@ -31,7 +31,6 @@ SCHEMA = "oncotwin-credibility/1"
 
 def credibility_record(run: Run, posterior: Posterior) -> dict[str, Any]:
     """The whole record of a run. Takes a minute or two: code and calculation are verified anew."""
-    patient = setting_of(posterior).patient
     forecast = load_forecast(run) if run.has("forecast.h5") else None
     plans = courses_of_interest(posterior)
     checks = [check.plain() for check in code_checks()]
@@ -62,7 +61,6 @@ def credibility_record(run: Run, posterior: Posterior) -> dict[str, Any]:
         "sensitivity": load_sensitivity(run, posterior),
         "applicability": applicability(run, posterior, plans.horizon_days),
         "ranking": _ranking(run),
-        "body_surface_m2": patient.body_surface_m2,
     }
     record["fda"] = fda_categories(record)
     record["nasem"] = nasem_notes(record)

@@ -44,8 +44,9 @@ def _code(record: dict[str, Any]) -> str:
     checks, recorded = record["code"]["checks"], record["code"]["recorded"]
     text = f"{sum(c['passed'] for c in checks)} of {len(checks)} checks keep their bound"
     if recorded is not None:
-        held = recorded["outcomes"].get("holds", 0)
-        text += f"; recorded earlier: {held} of {recorded['properties']} properties hold"
+        outcomes = recorded["outcomes"]
+        apply = recorded["properties"] - outcomes.get("not applicable", 0)
+        text += f"; recorded earlier: {outcomes.get('holds', 0)} of {apply} properties hold"
     return text
 
 
@@ -67,7 +68,7 @@ def _in_vivo(record: dict[str, Any]) -> tuple[str | None, str]:
     if real == 0:
         return None, (
             f"All {found['visits']} held-out visits of this patient are simulated: agreement with"
-            " them is no evidence about a person."
+            " them says nothing about a person."
         )
     return f"{real} real held-out visits of this patient, scored against baselines", ""
 

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from twin.calibration.posterior import Posterior
 from twin.calibration.refined_setting import refined
 from twin.calibration.setting import Setting, make_setting
 from twin.draws import setting_of
+from twin.errors import TwinError
 from twin.patient import coarsen_patient
 from twin.scenarios.engines import Engine, one_by_one
+from twin.scenarios.outcomes import Outcomes
 from twin.scenarios.plan_set import PlanSet
 from twin.scenarios.sensitivity import (
     LOG_ML,
@@ -26,6 +29,7 @@ from twin.scenarios.sensitivity import (
     simulate_scores,
 )
 from twin.scenarios.sweep import with_drugs_of
+from twin.simulation import OK
 
 MOST_VOXELS = 6_000_000
 """Grids beyond this are coarsened instead of refined."""
@@ -76,12 +80,13 @@ def refinement_changes(
         engine: how blocks of simulations are run.
 
     Raises:
-        TwinError: the tumor vanishes on a grid that had to be coarsened.
+        TwinError: simulations that fail, or a tumor that vanishes on a grid that had to be
+            coarsened.
     """
     plans = courses_of_interest(posterior) if plans is None else plans
     extended = with_drugs_of(posterior, plans)
     scores = extended.sample_scores(draws, seed)
-    quantities, base = quantities_of(simulate_scores(extended, plans, scores, engine=engine))
+    quantities, base = _finite(simulate_scores(extended, plans, scores, engine=engine))
     found = []
     for name, setting in _refinements(setting_of(extended)):
         block = int(np.clip(_VOXELS_AT_ONCE // setting.domain.mask.size, 1, repeated // 2))
@@ -92,12 +97,24 @@ def refinement_changes(
             engine=engine,
             block=block,
         )
-        values = quantities_of(again)[1]
+        values = _finite(again)[1]
         found += [
             _change(quantity, name, base[:, index], values[:, index])
             for index, quantity in enumerate(quantities)
         ]
     return found
+
+
+def _finite(outcomes: Outcomes) -> tuple[tuple[Quantity, ...], Float[np.ndarray, "s q"]]:
+    failed = (outcomes.status != OK).any(axis=0)
+    if failed.any():
+        raise TwinError(
+            "simulations of the calculation verification are not finite",
+            where="refinement",
+            got=f"{int(failed.sum())} of {failed.size} draws",
+            fix="Check the parameter table for priors far outside the literature.",
+        )
+    return quantities_of(outcomes)
 
 
 def _refinements(setting: Setting) -> Iterator[tuple[str, Setting]]:

@@ -31,6 +31,7 @@ from twin.scenarios.outcomes import Outcomes, concatenate
 from twin.scenarios.plan_set import Plan, PlanSet
 from twin.scenarios.standard_of_care import DEFAULT_HORIZON_DAYS, standard_of_care
 from twin.scenarios.sweep import outcomes_at, with_drugs_of
+from twin.simulation import OK
 
 GIVEN = "treatments given"
 INFORMED = "parameters that the visits can inform, together"
@@ -209,7 +210,7 @@ def sensitivity(
             quantities, values = quantities_of(outcomes)
             asked.append(quantities)
             rows.append(len(values))
-            return np.where((outcomes.status == 0).all(axis=0)[:, None], values, np.nan)
+            return np.where((outcomes.status == OK).all(axis=0)[:, None], values, np.nan)
 
         return at
 

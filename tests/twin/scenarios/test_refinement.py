@@ -7,6 +7,7 @@ import pytest
 
 from tests.twin.scenarios.small_cases import plan_set, prior_posterior, radiotherapy, tiny_patient
 from twin.calibration.refined_setting import halved, refined
+from twin.errors import TwinError
 from twin.scenarios import refinement
 from twin.scenarios.refinement import refinement_changes
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
@@ -63,6 +64,21 @@ def test_what_does_not_vary_has_no_change_in_deviations(posterior, changes):
     found = refinement_changes(known, PLANS, draws=8, repeated=4)
     assert all(np.isnan(c.in_sd) for c in found if c.sd == 0.0)
     assert any(c.sd == 0.0 for c in found)
+
+
+def test_draws_that_fail_are_counted_and_refused(posterior, changes, monkeypatch):
+    values_at = type(posterior).values_at
+
+    def one_spoiled(self, scores):
+        values = values_at(self, scores)
+        if len(scores) == 32:
+            values["proliferation_rate"] = values["proliferation_rate"].copy()
+            values["proliferation_rate"][2] = np.nan
+        return values
+
+    monkeypatch.setattr(type(posterior), "values_at", one_spoiled)
+    with pytest.raises(TwinError, match="not finite.*1 of 8 draws"):
+        refinement_changes(posterior, PLANS, draws=8, repeated=4)
 
 
 def _names(changes):
