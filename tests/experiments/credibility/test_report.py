@@ -17,7 +17,7 @@ from experiments.credibility.standards import fda_categories
 from experiments.runs import Run
 from experiments.sensitivity import load_sensitivity
 from scripts import tested_cases
-from tests.experiments.commands import DEMO, Answer, oncotwin
+from tests.experiments.commands import Answer, oncotwin
 from tests.experiments.planted import PLANTED
 from twin.models import MODELS
 
@@ -239,10 +239,9 @@ def test_runs_that_cannot_be_reported_are_refused(command, finished, tmp_path):
     run = Path(shutil.copytree(finished.run, tmp_path / "interrupted"))
     (run / "posterior.h5").unlink()
     refused(run, "no posterior.h5 yet.*oncotwin calibrate")
-    lesion = tmp_path / "lesion"
-    answer = oncotwin("calibrate", DEMO, "-o", lesion, "--model", "lesion-gompertz")
-    assert answer.code == 0, answer.err
-    refused(lesion, "a lesion model knows volumes alone.*Calibrate a spatial model")
+    chosen = {**Run.open(run).configuration, "model": "lesion-gompertz"}
+    lesion = Run.create(tmp_path / "lesion", {}, chosen, 0)
+    refused(lesion.folder, "a lesion model knows volumes alone.*Calibrate a spatial model")
 
 
 def test_a_truncated_forecast_is_refused_before_anything_is_measured(finished, tmp_path):
