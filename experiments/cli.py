@@ -1,5 +1,5 @@
-"""The command line: check, calibrate, forecast, assimilate, sweep, report, features, predict,
-lesions, synth, bench, demo.
+"""The command line: check, calibrate, forecast, assimilate, sweep, report, sensitivity,
+credibility, features, predict, lesions, synth, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -193,6 +193,43 @@ def report(
     opened, posterior = _open(run)
     path = workflow.report_run(opened, posterior, shareable=shareable)
     console.print_report(path, shareable=shareable)
+
+
+@app.command
+def sensitivity(
+    run: RunFolder,
+    *,
+    samples: Annotated[
+        int, Parameter(help="Base sample of the Sobol indices, a power of 2.")
+    ] = 128,
+    trajectories: Annotated[int, Parameter(help="Random walks of the Morris effects.")] = 16,
+) -> None:
+    """Say which parameters move the quantities of interest: Sobol and Morris tables."""
+    from experiments import console
+    from experiments.sensitivity import print_sensitivity, sensitivity_run
+
+    _use_cores()
+    opened, posterior = _open(run)
+    with console.progress("Simulating") as progress:
+        tables = sensitivity_run(
+            opened, posterior, samples=samples, trajectories=trajectories, progress=progress
+        )
+    print_sensitivity(tables)
+    _next(opened, "credibility")
+
+
+@app.command
+def credibility(run: RunFolder) -> None:
+    """Write the credibility report: what was verified, calibrated, validated, and what was not."""
+    from experiments import console
+    from experiments.credibility import write_credibility
+
+    _use_cores()
+    opened, posterior = _open(run)
+    with console.working("Verifying the code and the calculation"):
+        path = write_credibility(opened, posterior)
+    console.say(f"Credibility report: {path}; its figures: {path.with_suffix('.json')}")
+    console.say(console.NOT_CLINICAL)
 
 
 @predict.command(name="train")

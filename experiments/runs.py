@@ -1,7 +1,8 @@
 """The run folder: what was computed from which patient files, with which versions and seeds.
 
 run.json        schema, seed, configuration, SHA-256 of the inputs, history of steps
-posterior.h5 forecast.h5 plans.json ranking.json report.html
+posterior.h5 forecast.h5 plans.json ranking.json sensitivity.json
+report.html credibility.html credibility.json
 shards/NNNN.h5 ledger.jsonl     (experiments/store.py)
 """
 
@@ -45,6 +46,9 @@ _RESULTS = {
     "monitoring.json": "assimilate",
     "plans.json": "sweep",
     "ranking.json": "sweep",
+    "sensitivity.json": "sensitivity",
+    "credibility.json": "credibility",
+    "credibility.html": "credibility",
     "report.html": "report",
     "report-shareable.html": "report",
 }

@@ -394,12 +394,19 @@ def _finalist_store(run: Run, identity: str) -> ShardStore:
 def _identity(posterior: Posterior, plans: PlanSet, draws: int, seed: int) -> str:
     return identity_of(
         {
-            "version": __version__,
-            **_scores(posterior),
-            "names": list(posterior.names),
+            **_determining(posterior),
             "plans": [plan.to_dict() for plan in plans],
             "horizon_days": plans.horizon_days,
             "draws": draws,
             "seed": seed,
         }
     )
+
+
+def posterior_identity(posterior: Posterior) -> str:
+    """SHA-256 of what was calibrated, by this version: results of another one do not go with it."""
+    return identity_of(_determining(posterior))
+
+
+def _determining(posterior: Posterior) -> dict[str, Any]:
+    return {"version": __version__, **_scores(posterior), "names": list(posterior.names)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -34,7 +36,12 @@ def setting_of(posterior: Posterior) -> Setting:
 
 def sample(posterior: Posterior, count: int, seed: int) -> Draws:
     """Natural parameter values drawn from a posterior, ready for the solver."""
-    return {k: jnp.asarray(v, jnp.float32) for k, v in posterior.sample(count, seed).items()}
+    return ready(posterior.sample(count, seed))
+
+
+def ready(values: Mapping[str, np.ndarray]) -> Draws:
+    """Natural parameter values as the solver takes them."""
+    return {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
 
 
 def states_at_decision(posterior: Posterior, draws: Draws) -> State:

@@ -68,7 +68,7 @@ class Posterior:
     @property
     def point(self) -> dict[str, float]:
         """Most probable natural values of all parameters of the table, fixed ones included."""
-        return {k: float(v[0]) for k, v in self._values(self.z_mean[None]).items()}
+        return {k: float(v[0]) for k, v in self.values_at(self.z_mean[None]).items()}
 
     def sample_scores(self, count: int, seed: int) -> np.ndarray:
         """(count, K) scores drawn from the posterior; the same for the same seed.
@@ -87,7 +87,7 @@ class Posterior:
 
     def sample(self, count: int, seed: int) -> dict[str, np.ndarray]:
         """Natural values (count,) of every parameter, drawn from the posterior."""
-        return self._values(self.sample_scores(count, seed))
+        return self.values_at(self.sample_scores(count, seed))
 
     def interval(self, name: str, level: float = 0.9) -> tuple[float, float]:
         """Central posterior interval of one parameter in its unit."""
@@ -152,7 +152,8 @@ class Posterior:
             )
         return rows
 
-    def _values(self, scores: np.ndarray) -> dict[str, np.ndarray]:
+    def values_at(self, scores: np.ndarray) -> dict[str, np.ndarray]:
+        """Natural values (S,) of every parameter at (S, K) scores of `names`."""
         by_name = dict(zip(self.names, scores.T, strict=True))
         zeros = np.zeros(len(scores))
         return {

@@ -8,23 +8,23 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from twin.calibration.posterior import Posterior
 from twin.domain import Domain
-from twin.draws import Draws, sample, setting_of, states_at_decision
+from twin.draws import Draws, ready, setting_of, states_at_decision
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
 from twin.models.state import State
 from twin.observation.segmentation import visibility_threshold
+from twin.scenarios.engines import Engine, Store, one_by_one
 from twin.scenarios.outcomes import Outcomes, concatenate, time_to_progression
 from twin.scenarios.plan_set import Plan, PlanSet
 from twin.scenarios.toxicity import tumor_bed_gy
@@ -36,40 +36,6 @@ from twin.treatments.schedule import Schedule
 PLANS_PER_SHARD = 25
 RECORD_EVERY_DAYS = 7.0
 _ROUND_STEPS = 16
-
-
-class Store(Protocol):
-    """Where shards go as they come; see experiments.store for the one on disk."""
-
-    def done(self) -> set[int]:
-        """Indices of the shards that are complete."""
-        ...
-
-    def write(self, index: int, arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Any:
-        """Keep a shard."""
-        ...
-
-    def read(self, index: int) -> dict[str, np.ndarray]:
-        """Arrays of a shard."""
-        ...
-
-
-class Engine(Protocol):
-    """Runs the work items of a sweep; see experiments.engines for one that uses every core."""
-
-    def __call__(
-        self, work: Callable[[int], Outcomes], items: Iterable[int]
-    ) -> Iterator[tuple[int, Outcomes]]:
-        """Yield (item, work(item)) in any order."""
-        ...
-
-
-def one_by_one(
-    work: Callable[[int], Outcomes], items: Iterable[int]
-) -> Iterator[tuple[int, Outcomes]]:
-    """The engine that runs one shard after the other."""
-    for item in items:
-        yield item, work(item)
 
 
 def sweep(
@@ -104,7 +70,8 @@ def sweep(
     setting = setting_of(posterior)
     if plans.decision_day != setting.decision_day:
         plans = plans.moved_to(setting.decision_day)
-    work = _Work.of(posterior, plans, draws, seed, plans_per_shard)
+    extended = with_drugs_of(posterior, plans)
+    work = _Work.of(extended, plans, extended.sample_scores(draws, seed), plans_per_shard)
     finished = store.done() if store is not None else set()
     shards = range(work.shards)
     kept: dict[int, Outcomes] = {}
@@ -123,6 +90,24 @@ def sweep(
     return concatenate([kept[i] for i in shards])
 
 
+def with_drugs_of(posterior: Posterior, plans: PlanSet) -> Posterior:
+    """The posterior with the parameters of every drug that a plan holds, at their priors."""
+    setting = setting_of(posterior)
+    drugs = setting.drugs(*(d for p in plans for d in p.schedule.drugs))
+    return posterior.extended(setting.treatment_table(drugs))
+
+
+def outcomes_at(posterior: Posterior, plans: PlanSet, scores: Float[np.ndarray, "s k"]) -> Outcomes:
+    """Plans under given scores of the parameters, all in one shard; see `sweep`.
+
+    Args:
+        posterior: from `with_drugs_of`, on whose decision day the plans start.
+        plans: P candidate plans.
+        scores: standard normal scores in the order of `posterior.names`.
+    """
+    return _Work.of(posterior, plans, scores, len(plans))(0)
+
+
 @dataclass(frozen=True)
 class _Work:
     """Everything that the shards share; calling it with an index simulates that shard."""
@@ -139,9 +124,7 @@ class _Work:
     per_shard: int
 
     @classmethod
-    def of(
-        cls, posterior: Posterior, plans: PlanSet, draws: int, seed: int, per_shard: int
-    ) -> _Work:
+    def of(cls, posterior: Posterior, plans: PlanSet, scores: np.ndarray, per_shard: int) -> _Work:
         setting = setting_of(posterior)
         if any(p.schedule.surgeries for p in plans) and setting.resectable_mm is None:
             raise TwinError(
@@ -150,23 +133,21 @@ class _Work:
                 expected="a mask at a fitted visit",
                 fix="Add the outline of the tumor to the last fitted visit.",
             )
-        drugs = setting.drugs(*(d for p in plans for d in p.schedule.drugs))
-        extended = posterior.extended(setting.treatment_table(drugs))
-        parameters = extended.sample(draws, seed)
-        drawn = sample(extended, draws, seed)
+        values = posterior.values_at(scores)
+        drawn = ready(values)
         horizon = setting.decision_day + plans.horizon_days
         grid = np.arange(setting.decision_day, horizon, RECORD_EVERY_DAYS)
         times = np.append(grid, horizon)
         sizes = [_size(p.schedule, times, setting.max_step_days) for p in plans]
         steps = -(-max(s for s, _ in sizes) // _ROUND_STEPS) * _ROUND_STEPS
         return cls(
-            posterior=extended,
+            posterior=posterior,
             plans=plans,
-            parameters={n: parameters[n] for n in extended.names},
+            parameters={n: values[n] for n in posterior.names},
             draws=drawn,
-            states=states_at_decision(extended, drawn),
+            states=states_at_decision(posterior, drawn),
             times_days=times,
-            drugs=drugs,
+            drugs=setting.drugs(*(d for p in plans for d in p.schedule.drugs)),
             steps=steps,
             rows=max(r for _, r in sizes),
             per_shard=per_shard,

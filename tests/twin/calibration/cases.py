@@ -40,6 +40,10 @@ FAR_START = {
 """Where fits start: half to an eighth of the truth."""
 
 
+TREATED_SPACING_MM = 2.5
+TREATED_DAYS = (0.0, 30.0, 60.0, 90.0, 120.0)
+
+
 @cache
 def treated_patient() -> Patient:
     """Growth, 20 fractions of 2 Gy, two cycles of temozolomide; clean density images, no masks.
@@ -56,10 +60,10 @@ def treated_patient() -> Patient:
     )
     patient, _ = procedural_patient(
         (36, 36, 32),
-        2.5,
+        TREATED_SPACING_MM,
         TRUE,
         schedule,
-        (0.0, 30.0, 60.0, 90.0, 120.0),
+        TREATED_DAYS,
         tumor_peak=0.6,
         tumor_sd_mm=11.0,
         site="glioma",

@@ -276,15 +276,16 @@ def test_only_missing_shards_are_computed_and_progress_starts_with_those_done(po
 
 
 def test_a_draw_that_fails_is_marked_and_spoils_no_other(posterior, outcomes, monkeypatch):
-    sample = Posterior.sample
+    values_at = Posterior.values_at
 
-    def one_spoiled(self, count, seed):
-        values = sample(self, count, seed)
-        values["proliferation_rate"] = values["proliferation_rate"].copy()
-        values["proliferation_rate"][2] = np.nan
+    def one_spoiled(self, scores):
+        values = values_at(self, scores)
+        if len(scores) == DRAWS:
+            values["proliferation_rate"] = values["proliferation_rate"].copy()
+            values["proliferation_rate"][2] = np.nan
         return values
 
-    monkeypatch.setattr(Posterior, "sample", one_spoiled)
+    monkeypatch.setattr(Posterior, "values_at", one_spoiled)
     swept = sweep(posterior, PLANS, draws=DRAWS)
     assert (swept.status[:, 2] != 0).all()
     others = [0, 1, 3, 4, 5]
