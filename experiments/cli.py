@@ -124,11 +124,20 @@ def sweep(
     objective: Annotated[
         str, Parameter(help="Outcome to rank by; see docs/reference/plans.md.")
     ] = "residual_ml",
+    ntcp: Annotated[
+        float | None, Parameter(help="Highest complication probability of an organ, such as 0.05.")
+    ] = None,
+    neutrophil_nadir: Annotated[
+        float | None, Parameter(help="Lowest neutrophil count, 1e9 per liter, such as 0.5.")
+    ] = None,
+    clinic_days: Annotated[float | None, Parameter(help="Most days in the clinic.")] = None,
     restart: Restart = False,
 ) -> None:
     """Simulate candidate plans under what is uncertain and rank them. Resumes after a crash."""
     from experiments import console, workflow
+    from twin.scenarios.constraints import Limits
 
+    limits = Limits(ntcp, neutrophil_nadir, clinic_days)
     _use_cores()
     opened, posterior = _open(run)
     candidates = workflow.plans_for(posterior, plans, count)
@@ -139,6 +148,7 @@ def sweep(
             candidates,
             draws=draws,
             objective=objective,
+            limits=limits,
             restart=restart,
             progress=progress,
         )
