@@ -1,5 +1,5 @@
 """The command line: check, calibrate, forecast, sweep, report, features, predict, lesions, synth,
-bench, demo.
+trial, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -15,6 +15,7 @@ from cyclopts import App, Parameter, validators
 
 from experiments.lesions.commands import lesions
 from experiments.synth.commands import synth
+from experiments.trial.commands import trial
 from twin.errors import TwinError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ predict = App(name="predict", help="Predictors of outcomes: train a task, score 
 app.command(predict)
 app.command(lesions)
 app.command(synth)
+app.command(trial)
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 RunFolder = Annotated[Path, Parameter(help="Run folder made by calibrate.")]

@@ -94,7 +94,8 @@ class Cost:
 
     def no_worse_than(self, other: Cost) -> bool:
         """Whether every organ and every drug with a limit gets at most what it gets in `other`,
-        and the neutrophils fall no lower. Days in the clinic are no toxicity."""
+        and the neutrophils, where both counts are known, fall no lower. Days in the clinic are no
+        toxicity."""
         limited = drug_limits_mg_m2()
         pairs = [(dose, other.organ_eqd2_gy[name]) for name, dose in self.organ_eqd2_gy.items()]
         pairs += [
@@ -103,8 +104,8 @@ class Cost:
             if drug in limited
         ]
         own, theirs = self.neutrophil_nadir_1e9_per_l, other.neutrophil_nadir_1e9_per_l
-        if own is not None:
-            pairs.append((-own, -math.inf if theirs is None else -theirs))
+        if own is not None and theirs is not None:
+            pairs.append((-own, -theirs))
         return all(mine <= most + _SLACK * max(abs(most), 1.0) for mine, most in pairs)
 
 

@@ -21,8 +21,9 @@ from twin.errors import TwinError
 from twin.scenarios.outcomes import Outcomes
 from twin.scenarios.plan_set import schedule_key
 
-OUTLINE_SD = 0.1
-"""Relative standard deviation of an outlined volume (assumed)."""
+OUTLINE_SD, BURDEN_SD = 0.1, 0.3
+"""Relative standard deviation of an outlined volume and of the burden that a density image shows,
+in which killed cells not yet cleared are not told apart (assumed)."""
 FLOOR_ML = 0.1
 """Added to volumes before their logarithm: what is too small for an outline (assumed)."""
 _REPLICATES = 8
@@ -91,17 +92,19 @@ def value_of_scan(
     day: float,
     *,
     outline_sd: float = OUTLINE_SD,
+    burden_sd: float = BURDEN_SD,
     seed: int = 0,
 ) -> ValueOfInformation:
-    """Value of outlining the tumor on a later day, on the way of the plan that is best now.
+    """Value of a scan on a later day, on the way of the plan that is best now.
 
-    After the scan there is a choice among the plans that begin as that one does.
+    It shows the outlined volume and the burden; after it there is a choice among the plans that
+    begin as that one does.
 
     Args:
         outcomes: of the plans.
         loss: of the plans under the draws; draws with a loss that is not finite are left out.
         day: of the scan, days since the first visit.
-        outline_sd: relative standard deviation of an outlined volume.
+        outline_sd, burden_sd: relative standard deviation of an outlined volume, of the burden.
         seed: of the noise.
 
     Raises:
@@ -119,9 +122,11 @@ def value_of_scan(
     best = int(loss[:, well].mean(axis=1).argmin())
     begun = [schedule_key(plan.schedule.before(day)) for plan in outcomes.plans]
     same = np.array([key == begun[best] for key in begun])
-    volume = outcomes.visible_ml[best, :, int(np.searchsorted(times, day - 1e-6))]
-    shown = np.log(volume[well, None] + FLOOR_ML)
-    return value_of_observation(loss[same][:, well], shown, outline_sd, seed=seed)
+    when = int(np.searchsorted(times, day - 1e-6))
+    both = [course[best, well, when] for course in (outcomes.visible_ml, outcomes.viable_ml)]
+    shown = np.log(np.stack(both, axis=1) + FLOOR_ML)
+    noise = np.array([outline_sd, burden_sd])
+    return value_of_observation(loss[same][:, well], shown, noise, seed=seed)
 
 
 def _mean(gains: np.ndarray) -> tuple[float, tuple[float, float]]:

@@ -71,6 +71,7 @@ def compile_forcing(
     max_step_days: float = MAX_STEP_DAYS,
     steps: int | None = None,
     rows: int | None = None,
+    round_steps: int = 1,
 ) -> tuple[Forcing, np.ndarray]:
     """Tables for a course from `start_days` to the last of `times_days`.
 
@@ -85,6 +86,7 @@ def compile_forcing(
         body_surface_m2: patient's body surface, turns mg into mg/m².
         max_step_days: longest step.
         steps, rows: pad the tables to these lengths, so that many schedules share one program.
+        round_steps: pad steps, where their number is not given, to a multiple of this.
 
     Returns:
         The forcing and, for each of `times_days`, the row that ends there.
@@ -143,7 +145,8 @@ def compile_forcing(
     first = min((f.time_days for f in schedule.fractions), default=math.inf)
     since = starts - first if math.isfinite(first) else np.full_like(starts, NEVER)
 
-    pad_steps = max(_padding(steps, dt.size, "steps"), 1 - dt.size)  # tables are never empty
+    wanted = -(-dt.size // round_steps) * round_steps if steps is None else steps
+    pad_steps = max(_padding(wanted, dt.size, "steps"), 1 - dt.size)  # tables are never empty
     pad_rows = _padding(rows, marks.size, "rows")
     forcing = Forcing(
         dt_days=np.pad(dt, (0, pad_steps)).astype(np.float32),

@@ -77,11 +77,11 @@ def scan_case():
     return outcomes_of(volume, plans=plans), loss, theta
 
 
-def test_value_of_a_scan_is_that_of_its_volume_among_plans_that_begin_alike():
+def test_value_of_a_scan_is_that_of_volume_and_burden_among_plans_that_begin_alike():
     outcomes, loss, theta = scan_case()
-    found = value_of_scan(outcomes, loss, 1.5, outline_sd=0.1)
-    shown = np.log(np.exp(theta) + FLOOR_ML)[:, None]
-    assert found == value_of_observation(loss[:2], shown, 0.1)
+    found = value_of_scan(outcomes, loss, 1.5, outline_sd=0.1, burden_sd=0.3)
+    shown = np.log(np.exp(theta) + FLOOR_ML)[:, None].repeat(2, axis=1)
+    assert found == value_of_observation(loss[:2], shown, np.array([0.1, 0.3]))
     late = value_of_scan(outcomes, loss, 90.0)
     assert late.perfect == 0.0
 
