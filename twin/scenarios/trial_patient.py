@@ -83,7 +83,8 @@ class TrialPatient:
 
         Args:
             state: on the first day.
-            given: all treatments; drug from before the first day is still in the body.
+            given: all treatments; drug from before the first day is still in the body, damage of
+                fractions before it counts as repaired.
             start_day, stop_day: whole weeks apart.
 
         Raises:

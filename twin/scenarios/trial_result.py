@@ -235,9 +235,9 @@ def _estimate(values: np.ndarray, rows: np.ndarray) -> Estimate:
 def _worst(rows: np.ndarray, days: np.ndarray, other: np.ndarray | None = None) -> Estimate:
     """Mean of the shortest fifth over patients, or its difference to that of another strategy."""
 
-    def tail(order: np.ndarray | slice) -> np.ndarray:
+    def tail(order: np.ndarray) -> np.ndarray:
         found = -cvar(-days[order], _WORST)
         return found if other is None else found + cvar(-other[order], _WORST)
 
     low, high = np.quantile(tail(rows), (0.025, 0.975))
-    return Estimate(float(tail(slice(None))), float(low), float(high))
+    return Estimate(float(tail(np.arange(len(days))[None])[0]), float(low), float(high))
