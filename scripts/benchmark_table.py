@@ -29,6 +29,7 @@ GOALS = {
     "ratio_mechanics": "15",
     "lesions_fit_s": "60",
     "lesions_hierarchical_s": "600",
+    "virtual_trial_s": "900",
 }
 """The most that each figure may be on two idle cores."""
 
