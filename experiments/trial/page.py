@@ -24,6 +24,7 @@ _STYLE = """
 svg.chart { display: block; width: 100%; max-width: 820px; height: auto; }
 svg.chart text { font: 12px system-ui, sans-serif; fill: #3c444c; }
 figure + figure { margin-top: 18px; }
+table.wide td { white-space: nowrap; }
 """
 
 

@@ -2,12 +2,11 @@
 
     EVSI = E_y[ E[L(best now) − L(best after y)] ],   EVPI = E[L(best now) − min_p L(p)]
 
-(Raiffa & Schlaifer 1961; by reweighting draws as in Strong et al. 2015, doi
-10.1177/0272989X15575286.) Preposterior analysis without any new simulation: each draw s in turn is
-the truth and shows y = h_s + noise; the other draws are weighted by their likelihood of y; the plan
-with the least weighted loss is taken, and judged by its loss under s. Both choices leave the truth
-out, so that few draws make the value too small rather than too large, and it may come out below 0
-by chance.
+(Raiffa & Schlaifer 1961; by reweighting draws as Menzies 2016, Med Decis Making 36:308.)
+Preposterior analysis without any new simulation: each draw s in turn is the truth and shows
+y = h_s + noise; the other draws are weighted by their likelihood of y; the plan with the least
+weighted loss is taken, and judged by its loss under s. Both choices leave the truth out, so that
+few draws make the value too small rather than too large, and it may come out below 0 by chance.
 """
 
 from __future__ import annotations

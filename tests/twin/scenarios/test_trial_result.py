@@ -17,11 +17,11 @@ PROTOCOL = TrialProtocol()
 HORIZON = PROTOCOL.horizon_days
 
 
-def course(days: float, control: float | None = None, plans: int = 1, given=None) -> Course:
+def course(days: float, plans: int = 1, given=None) -> Course:
     return Course(
-        progression_days=days,
-        progressed=days < HORIZON,
-        control_days=days if control is None else control,
+        progression_days=float(days),
+        progressed=bool(days < HORIZON),
+        control_days=float(days),
         uncontrolled=False,
         plans=tuple(f"plan {i}" for i in range(plans)),
         given=PROTOCOL.standard.schedule if given is None else given,
