@@ -23,7 +23,7 @@ def trial(
     ] = None,
     world: Annotated[
         list[str] | None,
-        Parameter(help="Simulators of patients; two-clones and matched unless given."),
+        Parameter(help="Simulators of patients; matched, two-clones, low-alpha-beta unless given."),
     ] = None,
     seed: Annotated[int, Parameter(help="Seed of every draw.")] = 0,
     restart: Annotated[
@@ -36,12 +36,13 @@ def trial(
     from experiments.trial.printing import print_trial
     from experiments.trial.workflow import run_trial
     from twin.scenarios.trial_strategies import DEFAULT
+    from twin.scenarios.trial_worlds import DEFAULT_WORLDS
 
     use_every_core()
     with console.progress("Treating", "simulated patients") as progress:
         results = run_trial(
             out,
-            worlds=world or ("two-clones", "matched"),
+            worlds=world or DEFAULT_WORLDS,
             strategies=strategies or DEFAULT,
             patients=patients,
             seed=seed,

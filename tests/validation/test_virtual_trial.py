@@ -16,15 +16,15 @@ from experiments.trial.printing import print_trial
 from experiments.trial.words import gained, in_words
 from experiments.trial.workflow import run_trial
 from twin.scenarios.trial_strategies import DEFAULT, REPLANNING, ROBUST
+from twin.scenarios.trial_worlds import DEFAULT_WORLDS
 
 PATIENTS = int(os.environ.get("PATIENTS", "100"))
-WORLDS = ("matched", "two-clones", "low-alpha-beta")
 
 
 @pytest.mark.timeout(14_400)
 def test_cvar_plan_and_re_planning_against_standard_of_care_in_three_worlds(tmp_path):
     use_every_core()
-    results = run_trial(tmp_path, worlds=WORLDS, strategies=DEFAULT, patients=PATIENTS)
+    results = run_trial(tmp_path, worlds=DEFAULT_WORLDS, strategies=DEFAULT, patients=PATIENTS)
     print_trial(results, tmp_path)
     for result in results:
         robust, adaptive = result.arm(ROBUST), result.arm(REPLANNING)

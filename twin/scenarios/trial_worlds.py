@@ -84,6 +84,7 @@ WORLDS: dict[str, TrialWorld] = {
         ),
     )
 }
+DEFAULT_WORLDS = ("matched", "two-clones", "low-alpha-beta")
 
 
 def get_trial_world(name: str) -> TrialWorld:
