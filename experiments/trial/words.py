@@ -8,6 +8,8 @@ from twin.scenarios.trial_result import Arm, Estimate, TrialResult
 from twin.scenarios.trial_worlds import WORLDS
 
 MATCHED = "matched"
+FEW = 20
+"""Patients below which bootstrap intervals are too narrow (assumed)."""
 
 
 def in_words(results: Sequence[TrialResult]) -> list[str]:
@@ -31,6 +33,10 @@ def _of_world(result: TrialResult) -> list[str]:
         f"World {result.world}: {result.patients} simulated patients; assumptions of the twin that"
         f" it breaks: {broken}."
     ]
+    if result.patients < FEW:
+        sentences.append(
+            f"{result.patients} patients are few: do not rely on these intervals below {FEW}."
+        )
     sentences += [_of_arm(arm) for arm in result.arms[1:]]
     if result.adaptive_gain_days is not None:
         gain = result.adaptive_gain_days
@@ -69,7 +75,7 @@ def _survival(results: Sequence[TrialResult]) -> list[str]:
     if matched is None:
         return []
     return [
-        _compared(arm.name, what, own, other.world, there)
+        _compared(arm.name, what, own, other, there)
         for other in results
         if other is not matched
         for arm in matched.arms[1:]
@@ -81,8 +87,11 @@ def _survival(results: Sequence[TrialResult]) -> list[str]:
     ]
 
 
-def _compared(name: str, what: str, own: Estimate, world: str, there: Estimate) -> str:
-    end = f"is found in {world} too ({gained(there)})"
+def _compared(name: str, what: str, own: Estimate, other: TrialResult, there: Estimate) -> str:
+    end = f"is found in {other.world} too ({gained(there)})"
     if there.verdict != "gain":
-        end = f"vanishes in {world} ({gained(there)}): it does not survive this model error"
+        end = (
+            f"vanishes in {other.world} ({gained(there)}): as far as {other.patients} patients tell,"
+            " it does not survive this model error"
+        )
     return f"{name}, {what}: the gain of the matched world ({gained(own)} days) {end}."

@@ -120,7 +120,9 @@ def test_words_say_where_a_gain_vanishes_under_model_error():
     about = [w for w in words if w.startswith("robust, mean")]
     assert len(about) == 1
     assert "vanishes in two-clones" in about[0]
-    assert "does not survive this model error" in about[0]
+    assert "as far as 40 patients tell, it does not survive this model error" in about[0]
+    assert not any("do not rely on these intervals" in w for w in words)
+    assert any("do not rely on these intervals" in w for w in in_words(summaries(6)))
     assert any(w.startswith("robust: no gain over the standard of care") for w in words)
     assert any(w.startswith("robust: gain over the standard of care") for w in words)
 
