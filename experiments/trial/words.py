@@ -91,7 +91,7 @@ def _compared(name: str, what: str, own: Estimate, other: TrialResult, there: Es
     end = f"is found in {other.world} too ({gained(there)})"
     if there.verdict != "gain":
         end = (
-            f"vanishes in {other.world} ({gained(there)}): as far as {other.patients} patients tell,"
-            " it does not survive this model error"
+            f"vanishes in {other.world} ({gained(there)}): as far as {other.patients} patients"
+            " tell, it does not survive this model error"
         )
     return f"{name}, {what}: the gain of the matched world ({gained(own)} days) {end}."
