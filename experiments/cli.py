@@ -1,5 +1,5 @@
 """The command line: check, calibrate, forecast, assimilate, sweep, report, sensitivity,
-credibility, features, predict, lesions, synth, bench, demo.
+credibility, features, predict, lesions, synth, trial, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -15,6 +15,7 @@ from cyclopts import App, Parameter, validators
 
 from experiments.lesions.commands import lesions
 from experiments.synth.commands import synth
+from experiments.trial.commands import trial
 from twin.errors import TwinError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ predict = App(name="predict", help="Predictors of outcomes: train a task, score 
 app.command(predict)
 app.command(lesions)
 app.command(synth)
+app.command(trial)
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 RunFolder = Annotated[Path, Parameter(help="Run folder made by calibrate.")]
@@ -157,11 +159,20 @@ def sweep(
     objective: Annotated[
         str, Parameter(help="Outcome to rank by; see docs/reference/plans.md.")
     ] = "residual_ml",
+    ntcp: Annotated[
+        float | None, Parameter(help="Highest complication probability of an organ, such as 0.05.")
+    ] = None,
+    neutrophil_nadir: Annotated[
+        float | None, Parameter(help="Lowest neutrophil count, 1e9 per liter, such as 0.5.")
+    ] = None,
+    clinic_days: Annotated[float | None, Parameter(help="Most days in the clinic.")] = None,
     restart: Restart = False,
 ) -> None:
     """Simulate candidate plans under what is uncertain and rank them. Resumes after a crash."""
     from experiments import console, workflow
+    from twin.scenarios.constraints import Limits
 
+    limits = Limits(ntcp, neutrophil_nadir, clinic_days)
     _use_cores()
     opened, posterior = _open(run)
     candidates = workflow.plans_for(posterior, plans, count)
@@ -172,6 +183,7 @@ def sweep(
             candidates,
             draws=draws,
             objective=objective,
+            limits=limits,
             restart=restart,
             progress=progress,
         )

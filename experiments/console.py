@@ -171,6 +171,7 @@ def print_ranking(ranking: Ranking) -> None:
         "5-95 %",
         "worst 10 %",
         "toxicity",
+        "clinic days",
         "on priors",
         "group",
     )
@@ -189,6 +190,7 @@ def print_ranking(ranking: Ranking) -> None:
             f"{row.interval[0]:.2f} to {row.interval[1]:.2f}",
             f"{row.cvar:.2f}",
             f"{row.toxicity:.2f}" + ("" if row.feasible else " over"),
+            str(row.clinic_days),
             f"{row.prior_share:.0%}",
             str(row.group),
         )

@@ -41,6 +41,7 @@ from twin.scenarios import (
     concatenate,
     default_plans,
 )
+from twin.scenarios.constraints import Limits
 from twin.scenarios.judging import check_objective
 from twin.scenarios.patient_ranking import rank_for
 from twin.scenarios.sweep import sweep
@@ -274,6 +275,7 @@ def sweep_run(
     *,
     draws: int = 32,
     objective: str = "residual_ml",
+    limits: Limits | None = None,
     restart: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Outcomes, Ranking]:
@@ -304,6 +306,7 @@ def sweep_run(
         body_surface_m2=patient.body_surface_m2,
         objective=objective,
         count=FINALISTS,
+        limits=limits,
     )
     finalists = PlanSet(
         tuple(outcomes.plans[i] for i in chosen), plans.horizon_days, posterior.decision_day
@@ -322,7 +325,7 @@ def sweep_run(
             plans_per_shard=2,
             progress=progress,
         )
-    ranking = rank_for(posterior, outcomes, objective=objective, fresh=fresh)
+    ranking = rank_for(posterior, outcomes, objective=objective, fresh=fresh, limits=limits)
     run.save_json("plans.json", [plan.to_dict() for plan in outcomes.plans])
     run.save_text("ranking.json", ranking.to_json())
     run.record(
@@ -335,6 +338,7 @@ def sweep_run(
             "fresh_draws": FRESH_DRAWS,
             "horizon_days": plans.horizon_days,
             "objective": objective,
+            "limits": limits or Limits(),
         },
     )
     return outcomes, ranking

@@ -30,6 +30,7 @@ GOALS = {
     "filter_update_s": "1",
     "lesions_fit_s": "60",
     "lesions_hierarchical_s": "600",
+    "virtual_trial_s": "900",
 }
 """The most that each figure may be on two idle cores."""
 

@@ -49,6 +49,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "predictors": ("real_tasks_s",),
     "synth": ("cohort_1000_s", "gan_train_s", "gan_train_rss_mb"),
     "synth_private": ("dp_train_s", "sample_1000_s"),
+    "trial": ("virtual_trial_s",),
 }
 """Figures by the process that measures them."""
 COLD = ("compilation", "lesions", "radiomics")

@@ -54,6 +54,7 @@ class Case:
         permutations: shuffled outcomes of each of them; None for as many as the task says.
         virtual_patients, virtual_side: simulated patients and voxels along an edge of their scans.
         prior_patients: simulated in the last round of `gan_train_s` and `dp_train_s`.
+        trial_patients, trial_strategies: of `virtual_trial_s`; the first so many strategies.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -74,6 +75,8 @@ class Case:
     virtual_patients: int = 1000
     virtual_side: int = 32
     prior_patients: int = 3000
+    trial_patients: int = 100
+    trial_strategies: int = 4
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -84,4 +87,4 @@ class Case:
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 30, 1, 5, 1, 1, 2, 60, 16, 15)
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 30, 1, 5, 1, 1, 2, 60, 16, 15, 2, 2)

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 
 from twin.cores import available_cores
-from twin.scenarios.outcomes import Outcomes
 
 
 def use_every_core() -> None:
@@ -41,23 +40,24 @@ def _give_back_freed_memory() -> None:
 _M_MMAP_THRESHOLD = -3
 
 
-def every_core(
-    work: Callable[[int], Outcomes], items: Iterable[int]
-) -> Iterator[tuple[int, Outcomes]]:
+def every_core[Item, Result](
+    work: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[tuple[Item, Result]]:
     """The engine that gives each JAX device its next shard as soon as it is free.
 
     Results come as they finish; what a shard holds does not depend on the device. A shard that
-    fails ends the sweep once those under way have finished.
+    fails ends the sweep once those under way have finished. An item may be anything that work can
+    be done on, such as a patient of a virtual trial.
     """
     devices = jax.local_devices()
     waiting = iter(items)
 
-    def run(item: int, device: Any) -> Outcomes:
+    def run(item: Item, device: Any) -> Result:
         with jax.default_device(device):
             return work(item)
 
     with ThreadPoolExecutor(len(devices)) as pool:
-        running: dict[Future[Outcomes], tuple[int, Any]] = {}
+        running: dict[Future[Result], tuple[Item, Any]] = {}
 
         def start(device: Any) -> None:
             item = next(waiting, None)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import experiments.report
-from experiments.console import NOT_CLINICAL
 from experiments.report.markup import Markup, bullets, element, number, paragraph, table
+from experiments.report.plain_page import plain_page
 from experiments.synth.charts import attack_chart, effect_chart
 from experiments.synth.evaluate import Evaluation
 from experiments.synth.picture_sheet import picture_sheet
@@ -21,7 +19,6 @@ OWNER = (
     " privacy budget covers it: it stays with the owner of the cohort."
 )
 SIMULATED = "All “real” patients of this page are simulated."
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 _TAGS: dict[Status, str] = {
     "passed": "yes",
     "failed": "no",
@@ -45,43 +42,24 @@ svg.chart text { font: 12px system-ui, sans-serif; fill: #3c444c; }
 
 def evaluation_page(result: Evaluation, synthetic: ScanCohort, test: ScanCohort) -> str:
     """HTML of a judgement, with pictures of real beside synthetic patients."""
-    style = (Path(experiments.report.__file__).parent / "style.css").read_text(encoding="utf-8")
-    sections = {
-        "Verdicts": _verdicts(result),
-        "Pictures": _pictures(synthetic, test),
-        "Fidelity": _fidelity(result),
-        "Radiomics": _radiomics(result),
-        "Utility": _utility(result),
-        "Privacy": _privacy(result),
-    }
-    body = [
-        element("section", element("h2", name), content, id=name.lower())
-        for name, content in sections.items()
-    ]
-    links = [element("a", name, href=f"#{name.lower()}") for name in sections]
-    head = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n<title>oncotwin: synthetic cohort</title>\n'
-        f"<style>{style}{_STYLE}</style>\n</head>\n<body>\n"
+    notices = [paragraph(OWNER, class_="notice stop")]
+    if result.simulated:
+        notices.append(paragraph(SIMULATED, class_="notice"))
+    return plain_page(
+        "Judgement of a synthetic cohort",
+        _subtitle(result),
+        window_title="oncotwin: synthetic cohort",
+        notices=notices,
+        sections={
+            "Verdicts": _verdicts(result),
+            "Pictures": _pictures(synthetic, test),
+            "Fidelity": _fidelity(result),
+            "Radiomics": _radiomics(result),
+            "Utility": _utility(result),
+            "Privacy": _privacy(result),
+        },
+        style=_STYLE,
     )
-    top = element(
-        "header",
-        element(
-            "div",
-            element("h1", "Judgement of a synthetic cohort"),
-            paragraph(_subtitle(result), class_="subtitle"),
-            paragraph(OWNER, class_="notice stop"),
-            paragraph(SIMULATED, class_="notice") if result.simulated else "",
-            class_="wrap",
-        ),
-        class_="top",
-    )
-    nav = element("nav", element("div", *links, class_="wrap"), aria_label="Sections")
-    main = element("main", *body, class_="wrap")
-    foot = element("footer", paragraph(NOT_CLINICAL), class_="wrap")
-    return head + "\n".join((top, nav, main, foot)) + "\n</body>\n</html>\n"
 
 
 def _subtitle(result: Evaluation) -> str:

@@ -29,6 +29,8 @@ from twin.treatments.surgery import distance_mm
 
 DENSITY = ("CELL_FRACTION", "ADC")
 """Modalities that show density, best first. CELL_FRACTION covers all tissue, ADC the outlines."""
+_ROUND_STEPS = 64
+"""Courses are padded to a multiple of so many steps, so that patients share compiled programs."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Setting:
             drugs=self.drugs(),
             body_surface_m2=self.patient.body_surface_m2,
             max_step_days=self.max_step_days,
+            multiple_of=_ROUND_STEPS,
         )
         return jax.tree.map(jnp.asarray, forcing), rows
 

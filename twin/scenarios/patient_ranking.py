@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twin.calibration.posterior import Posterior
 from twin.draws import setting_of
+from twin.scenarios.constraints import Limits
 from twin.scenarios.outcomes import Outcomes
 from twin.scenarios.ranking import Ranking, rank
 
@@ -15,6 +16,7 @@ def rank_for(
     objective: str = "residual_ml",
     level: float = 0.9,
     fresh: Outcomes | None = None,
+    limits: Limits | None = None,
 ) -> Ranking:
     """Rank plans with the organs, the body surface and the treatments given of the patient.
 
@@ -24,7 +26,7 @@ def rank_for(
     Args:
         posterior: the one that was swept.
         outcomes: of the sweep.
-        objective, level, fresh: as in `twin.rank`.
+        objective, level, fresh, limits: as in `twin.rank`.
 
     Raises:
         TwinError: as `twin.rank`, or a posterior without its patient.
@@ -40,4 +42,5 @@ def rank_for(
         objective=objective,
         level=level,
         fresh=fresh,
+        limits=limits,
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from twin.errors import TwinError
 from twin.patient import Organ
+from twin.scenarios.constraints import Cost, Limits, cost_of
 from twin.scenarios.judging import (
     AT_LIMIT,
     OBJECTIVES,
@@ -30,7 +31,6 @@ from twin.scenarios.judging import (
 from twin.scenarios.outcomes import Outcomes, restricted_mean_days
 from twin.scenarios.plan_set import Plan
 from twin.scenarios.risk import cvar, pareto_front
-from twin.scenarios.toxicity import drug_exposure, organ_toxicity, worst_ratio
 from twin.treatments.schedule import Schedule
 
 __all__ = ["OBJECTIVES", "RankedPlan", "Ranking", "choose_finalists", "losses", "rank"]
@@ -47,7 +47,10 @@ class RankedPlan:
             are moved by what that changed in finalists of similar loss.
         organ_eqd2_gy: EQD2 of every organ, given and planned together, Gy.
         drug_mg_m2: cumulative dose of every drug, given and planned together, mg/m².
-        toxicity: worst ratio to a limit over organs and drugs; 1 is at the limit.
+        organ_ntcp: complication probability of organs under whose name one is listed.
+        neutrophil_nadir_1e9_per_l: lowest count; None unless limited, or without effect on it.
+        clinic_days: days of the plan on which the patient has to come.
+        toxicity: worst ratio to a limit over all of these; 1 is at the limit.
         feasible: toxicity <= 1.
         on_pareto: no other plan is better in both expected loss and toxicity.
         prior_share: share of its rank that rests on parameters the data did not determine.
@@ -81,6 +84,9 @@ class RankedPlan:
     explained: float = 1.0
     undetermined: bool = False
     probability_beats_standard: float = 0.5
+    organ_ntcp: dict[str, float] = field(default_factory=dict)
+    neutrophil_nadir_1e9_per_l: float | None = None
+    clinic_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,18 +166,18 @@ def choose_finalists(
     body_surface_m2: float,
     objective: str = "residual_ml",
     count: int = 10,
+    limits: Limits | None = None,
 ) -> tuple[int, ...]:
     """Indices of the plans worth fresh draws: the best feasible, the Pareto set, standard of care.
 
     Args:
-        outcomes, organs, given, body_surface_m2, objective: as in `rank`.
+        outcomes, organs, given, body_surface_m2, objective, limits: as in `rank`.
         count: how many of the best feasible plans; the Pareto set is thinned evenly to as many.
 
     Raises:
         TwinError: unknown objective, or no draw that ended well.
     """
-    costs = [_cost(plan, organs, given, body_surface_m2) for plan in outcomes.plans]
-    toxicity = np.array([cost[2] for cost in costs])
+    _, toxicity = _costs(outcomes.plans, organs, given, body_surface_m2, limits)
     return finalist_indices(outcomes, judge(outcomes, None, objective), toxicity, count)
 
 
@@ -186,6 +192,7 @@ def rank(
     level: float = 0.9,
     fresh: Outcomes | None = None,
     finalist_count: int = 10,
+    limits: Limits | None = None,
 ) -> Ranking:
     """Plans, best first, with their risk, their cost and what their place rests on.
 
@@ -203,14 +210,15 @@ def rank(
         fresh: outcomes of some of the plans (matched by name) on draws not used before. Which ones
             to run is what `choose_finalists` says.
         finalist_count: how many of the best are marked finalists when `fresh` is not given.
+        limits: of complications, neutrophils and days in the clinic; by default only organs and
+            drugs have limits.
 
     Raises:
         TwinError: unknown objective, fresh plans that are not in the sweep, or no draw that ended
             well.
     """
     judged = judge(outcomes, fresh, objective)
-    costs = [_cost(plan, organs, given, body_surface_m2) for plan in outcomes.plans]
-    toxicity = np.array([cost[2] for cost in costs])
+    costs, toxicity = _costs(outcomes.plans, organs, given, body_surface_m2, limits)
     share = shares(outcomes, fresh, judged, determined)
     comparable, usable = judged.comparable(), np.flatnonzero(judged.usable)
     pareto = set(usable[pareto_front(comparable[usable], toxicity[usable])].tolist())
@@ -239,8 +247,8 @@ def rank(
                 expected=float(moved.mean()),
                 interval=(float(low), float(high)),
                 cvar=float(cvar(moved, level)),
-                organ_eqd2_gy=costs[i][0],
-                drug_mg_m2=costs[i][1],
+                organ_eqd2_gy=costs[i].organ_eqd2_gy,
+                drug_mg_m2=costs[i].drug_mg_m2,
                 toxicity=float(toxicity[i]),
                 feasible=bool(toxicity[i] <= AT_LIMIT),
                 on_pareto=i in pareto,
@@ -253,6 +261,9 @@ def rank(
                 explained=share[i][1],
                 undetermined=members[group] > 1,
                 probability_beats_standard=beats,
+                organ_ntcp=costs[i].organ_ntcp,
+                neutrophil_nadir_1e9_per_l=costs[i].neutrophil_nadir_1e9_per_l,
+                clinic_days=costs[i].clinic_days,
             )
         )
     drawn = sorted(name for name, v in outcomes.parameters.items() if np.ptp(v) > 0)
@@ -266,14 +277,21 @@ def rank(
     )
 
 
-def _cost(
-    plan: Plan, organs: Sequence[Organ], given: Schedule, body_surface_m2: float
-) -> tuple[dict[str, float], dict[str, float], float]:
-    """EQD2 of the organs, exposure to the drugs, and the worst ratio to a limit."""
-    together = given + plan.schedule
-    eqd2 = organ_toxicity(together, organs)
-    exposure = drug_exposure(together, body_surface_m2)
-    return eqd2, exposure, float(worst_ratio(eqd2, exposure, organs))
+def _costs(
+    plans: Sequence[Plan],
+    organs: Sequence[Organ],
+    given: Schedule,
+    body_surface_m2: float,
+    limits: Limits | None,
+) -> tuple[list[Cost], np.ndarray]:
+    """What every plan costs, and its worst ratio to a limit; neutrophils only where limited."""
+    limits = limits or Limits()
+    counted = limits.neutrophil_nadir_1e9_per_l is not None
+    costs = [
+        cost_of(plan.schedule, organs, body_surface_m2, given=given, neutrophils=counted)
+        for plan in plans
+    ]
+    return costs, np.array([cost.worst_ratio(organs, limits) for cost in costs])
 
 
 def _progression_free_days(outcomes: Outcomes, fresh: Outcomes | None) -> dict[int, float]:

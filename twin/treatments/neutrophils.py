@@ -31,6 +31,7 @@ from twin.treatments.kinetics import HOURS
 from twin.treatments.schedule import DrugDose, Schedule
 
 MAX_STEPS = 4096
+_ROUND_ROWS = 16
 GRADES_1E9_PER_L = ((4, 0.5), (3, 1.0), (2, 1.5), (1, 2.0))
 """Neutropenia grades (CTCAE) and the count below which each begins; 2.0 for the normal limit."""
 
@@ -250,7 +251,10 @@ def exposure_of(
     body_surface_m2: float,
     marrow: Marrow,
 ) -> Exposure:
-    """Doses of listed drugs as rows of exponentials (see `Exposure`)."""
+    """Doses of listed drugs as rows of exponentials (see `Exposure`).
+
+    Rows of no height fill up the last sixteen, so that courses of any length share few programs.
+    """
     names = sorted({dose.drug for dose in doses})
     rows, slopes, halves = [], [], []
     for index, name in enumerate(names):
@@ -271,6 +275,7 @@ def exposure_of(
                 height = weight * dose.dose_mg / unit_mg
                 infusion = effect.infusion_hours / HOURS
                 rows.append((dose.time_days, height, rate, absorption, infusion, index))
+    rows += [(rows[-1][0], 0.0, 1.0, 0.0, 0.0, 0)] * (-len(rows) % _ROUND_ROWS) if rows else []
     table = np.array(rows, float).reshape(len(rows), 6)
     columns = [jnp.asarray(column) for column in table[:, :5].T]
     return Exposure(

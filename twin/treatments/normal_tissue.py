@@ -170,8 +170,21 @@ def complication_probability(
     """
     row = complication if isinstance(complication, Complication) else get_complication(complication)
     equivalent = eqd2_map_gy(_checked(dose_gy), fractions, row.alpha_beta_gy)
-    uniform = equivalent_uniform_dose_gy(equivalent, row.n)
-    return float(special.ndtr((uniform - row.td50_gy) / (row.m * row.td50_gy)))
+    return probability_of_uniform_dose(equivalent_uniform_dose_gy(equivalent, row.n), row)
+
+
+def probability_of_uniform_dose(eqd2_gy: float, complication: Complication | str) -> float:
+    """NTCP of an organ dosed uniformly, or of its gEUD: Φ((EQD2 − TD50) / (m TD50)), 0 to 1.
+
+    Args:
+        eqd2_gy: dose in 2-Gy fractions, Gy.
+        complication: parameters, or the organ they are listed under.
+
+    Raises:
+        TwinError: the organ is not listed.
+    """
+    row = complication if isinstance(complication, Complication) else get_complication(complication)
+    return float(special.ndtr((eqd2_gy - row.td50_gy) / (row.m * row.td50_gy)))
 
 
 def get_complication(organ: str) -> Complication:

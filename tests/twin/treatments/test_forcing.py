@@ -1,5 +1,6 @@
 """Schedules as tables: every event counted once, at its time, whatever the step."""
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -114,6 +115,17 @@ def test_surgery_starts_a_row_of_its_own():
     forcing, rows = tables(schedule, [2.0, 6.0])
     assert list(forcing.resection_mm) == [-1.0, 5.0, -1.0, 10.0]
     assert list(rows) == [1, 3]
+
+
+def test_steps_rounded_up_are_those_padded_to_the_next_multiple():
+    schedule = Schedule((Fraction(1.0, 2.0),), (DrugDose(0.5, "doxorubicin", 100.0),))
+    bare, rows = tables(schedule, [2.0, 4.0])
+    rounded, rounded_rows = tables(schedule, [2.0, 4.0], multiple_of=16)
+    padded, _ = tables(schedule, [2.0, 4.0], steps=16)
+    assert bare.dt_days.size < 16 == rounded.dt_days.size
+    np.testing.assert_array_equal(rounded_rows, rows)
+    for one, other in zip(jax.tree.leaves(rounded), jax.tree.leaves(padded), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_padding_changes_nothing_that_acts():

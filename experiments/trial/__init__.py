@@ -1,0 +1,1 @@
+"""`oncotwin trial`: strategies on virtual patients from another simulator."""
