@@ -18,7 +18,7 @@ from experiments.monitoring.courses import (
 )
 from twin.calibration import calibrate
 from twin.monitoring.filter import Filter
-from twin.monitoring.readings import Reading, readings_of
+from twin.monitoring.readings import MAP_PIECES, Reading, readings_of
 from twin.observation.cbct import ConeBeamCT
 from twin.patient import Visit
 
@@ -68,8 +68,9 @@ def follow(course: Course, *, members: int = MEMBERS, seed: int = 0) -> Followed
 def _readings(twin: Filter, visit: Visit) -> list[Reading]:
     """The outline, and the cone-beam CT itself."""
     flat = jnp.asarray(visit.images["CT"].data.reshape(-1))
-    weight = jnp.asarray(_tissue(twin).reshape(-1))
-    scan = ConeBeamCT(BACKGROUND_HU, twin.edema, weight)
+    weight = _tissue(twin).reshape(-1)
+    shared = max(float(weight.sum()) / MAP_PIECES, 1.0)
+    scan = ConeBeamCT(BACKGROUND_HU, twin.edema, jnp.asarray(weight), shared)
     return [
         *readings_of(twin.posterior, visit, edema=twin.edema),
         Reading("cone-beam CT", scan, flat),
