@@ -27,6 +27,8 @@ GOALS = {
     "ratio_two_clones": "2.2",
     "ratio_oxygen": "4",
     "ratio_mechanics": "15",
+    "laplace_ratio": "2",
+    "nuts_s": "600",
     "lesions_fit_s": "60",
     "lesions_hierarchical_s": "600",
 }

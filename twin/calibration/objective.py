@@ -27,6 +27,8 @@ from twin.treatments.forcing import CONCURRENT_DAYS, Forcing
 from twin.treatments.schedule import Schedule
 from twin.treatments.surgery import distance_mm
 
+KINDS = ("density", "outline")
+"""Kinds of observation that are fitted."""
 BAND_MM = 10.0
 """Outlines are compared within this distance of the drawn border."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.twin.calibration.cases import KNOWN, adc_patient, outlined_patient, without_masks
-from twin.calibration import GaussNewton, calibrate
+from twin.calibration import GaussNewton, calibrate, independent_noise
 from twin.calibration.setting import make_setting
 from twin.errors import TwinError
 from twin.models import FisherKPP
@@ -37,6 +37,23 @@ def test_a_prior_for_an_unknown_parameter_is_refused_with_the_known_names():
     with pytest.raises(TwinError, match="unknown parameter 'diffusivty'") as caught:
         calibrate(adc_patient(), FisherKPP(), priors={"diffusivty": Fixed(1.0)})
     assert "diffusivity, proliferation_rate" in str(caught.value)
+
+
+def test_noise_of_an_unknown_kind_is_refused_with_the_known_ones():
+    noise = {"volume": independent_noise(0.1, np.ones((1, 1)))}
+    with pytest.raises(TwinError, match="unknown kind.*'volume'.*expected density or outline"):
+        calibrate(adc_patient(), FisherKPP(), noise=noise)
+
+
+def test_noise_that_is_known_is_taken_as_it_is_and_more_of_it_tells_less():
+    def contraction(sd: float) -> np.ndarray:
+        noise = {"density": independent_noise(sd, np.ones((3, adc_patient().tissue.size)))}
+        found = calibrate(adc_patient(), FisherKPP(), priors=KNOWN, visits=3, noise=noise)
+        assert found.converged
+        assert found.noise["density_variance"] == sd**2 and "outline_sd" not in found.noise
+        return found.contraction
+
+    assert contraction(0.03).sum() > contraction(0.3).sum() + 0.3
 
 
 def test_a_start_for_an_unknown_parameter_is_refused_by_name():
