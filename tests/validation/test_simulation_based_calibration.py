@@ -74,7 +74,7 @@ def _print(
 
 
 def _draw(ranks: dict[str, np.ndarray], band: EcdfBand) -> None:
-    figure, axes = plt.subplots(2, 3, figsize=(9.5, 5.2), sharex=True, sharey=True)
+    figure, axes = plt.subplots(2, 3, figsize=(7.6, 4.3), sharex=True, sharey=True)
     labels = {"wrong": "NUTS, deviations halved", "nuts": "NUTS", "laplace": "Laplace"}
     colors = dict(zip(METHODS, ("C0", "C1", "C2", "0.55"), strict=True))
     for column, (quantity, ax) in enumerate(zip(QUANTITIES, axes.flat, strict=True)):

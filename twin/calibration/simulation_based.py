@@ -62,11 +62,15 @@ class EcdfBand:
         return _below(ranks[None], self.draws)[0] / self.datasets - self.places
 
     def deviation(self, ranks: Int[np.ndarray, " n"]) -> float:
-        """Largest difference in units of the band on its side: within the band up to 1."""
+        """Largest difference in units of the band on its side: within the band up to 1.
+
+        Places at which the band reaches the last possible count say nothing and are left out.
+        """
         found = self.difference(ranks)
-        # A bound of 0 is only reached where every count is allowed.
-        bound = np.where(found < 0.0, self.low, self.high)
-        return float(np.max(np.where(found == 0.0, 0.0, found / np.where(bound == 0, 1, bound))))
+        below = (found < 0.0) & (self.low > -self.places + 1e-9)
+        above = (found > 0.0) & (self.high < 1.0 - self.places - 1e-9)
+        bound = np.where(below, -self.low, np.where(above, self.high, np.inf))
+        return float(np.max(np.abs(found) / bound))
 
 
 def rank_of(truth: Float[np.ndarray, "..."], draws: Float[np.ndarray, "l ..."]) -> np.ndarray:
