@@ -26,7 +26,7 @@ from twin.simulation import simulate
 from twin.solvers.reference import Clone, solve_reference
 from twin.treatments.forcing import MAX_STEP_DAYS
 from twin.treatments.schedule import Fraction, Schedule
-from twin.virtual_images import block_mean
+from twin.virtual_images import block_mean, drawn_outline
 from twin.virtual_patient import procedural_patient, with_noise
 
 WORLDS = ("matched", "anisotropy", "capacity", "mechanics")
@@ -34,6 +34,7 @@ SHAPE, SPACING_MM, REFINEMENT = (12, 12, 12), 5.0, 2
 FITTED, HELD_OUT = (0.0, 20.0, 40.0), 70.0
 SCHEDULE = Schedule(tuple(Fraction(20.0 + d, 2.0) for d in range(12) if d % 7 < 5))
 WHITE_SD, SMOOTH_SD, SMOOTH_FWHM_MM = 0.02, 0.02, 12.0
+READER_WOBBLE, READER_FWHM_MM = 0.12, 12.0
 CLEARANCE_DAYS, ALPHA_BETA_GY = 20.0, 10.0
 THRESHOLD = Uniform(0.15, 0.45)
 """Of `gtv`: lower than what is shipped, so that every tumor is outlined at the first visit."""
@@ -92,7 +93,7 @@ def _judged(posterior: Posterior, values: dict[str, float], seed: int) -> dict[s
 
 
 def _patient(world: str, values: dict[str, float], random: np.random.Generator) -> Patient:
-    """What scans show of a tumor: correlated noise, and masks at a threshold of his own."""
+    """What scans show of a tumor: correlated noise, and outlines of a reader who wavers."""
     blank, start = _anatomy()
     seen = _seen(world, values, start, random)
     threshold = float(THRESHOLD.transform(random.standard_normal()))
@@ -101,7 +102,17 @@ def _patient(world: str, values: dict[str, float], random: np.random.Generator) 
             f"day {day:g}",
             day,
             {"CELL_FRACTION": Image(field, blank.grid, "CELL_FRACTION", "1")},
-            {"gtv": (field > threshold) & blank.tissue},
+            {
+                "gtv": drawn_outline(
+                    field,
+                    blank.grid,
+                    tissue=blank.tissue,
+                    threshold=threshold,
+                    wobble=READER_WOBBLE,
+                    fwhm_mm=READER_FWHM_MM,
+                    random=random,
+                )
+            },
             simulated=True,
         )
         for day, field in zip((*FITTED, HELD_OUT), seen, strict=True)
