@@ -28,6 +28,8 @@ GOALS = {
     "ratio_oxygen": "4",
     "ratio_mechanics": "15",
     "filter_update_s": "1",
+    "laplace_ratio": "2",
+    "nuts_s": "600",
     "lesions_fit_s": "60",
     "lesions_hierarchical_s": "600",
     "virtual_trial_s": "900",

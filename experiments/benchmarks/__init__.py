@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ratio_mechanics",
     ),
     "fitting": ("calibration_s", "calibration_s_ratio", "calibration_error"),
+    "posteriors": ("laplace_ratio", "nuts_s"),
     "scenarios": ("scenarios_1000_s", "scenarios_1000_s_ratio"),
     "memory": ("peak_rss_mb",),
     "memory_10000": ("peak_rss_mb_10000",),

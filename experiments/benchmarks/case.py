@@ -6,7 +6,7 @@ doi 10.1056/NEJMoa043330), on the array sizes of a real case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 TRUTH = {
     "diffusivity": 0.1,
@@ -38,7 +38,7 @@ class Case:
     """Size of what is measured.
 
     Attributes:
-        shape: voxels of 1.5 x 1.5 x 3 mm.
+        shape: voxels.
         days: length of the course.
         start_days: first fraction and first daily temozolomide, a Monday or later.
         scenarios: how many `scenarios_1000_s` simulates; its time is always that of 1,000.
@@ -55,6 +55,8 @@ class Case:
         virtual_patients, virtual_side: simulated patients and voxels along an edge of their scans.
         prior_patients: simulated in the last round of `gan_train_s` and `dp_train_s`.
         trial_patients, trial_strategies: of `virtual_trial_s`; the first so many strategies.
+        nuts_draws: of each chain of `nuts_s`.
+        spacing_mm: edges of a voxel.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -77,14 +79,25 @@ class Case:
     prior_patients: int = 3000
     trial_patients: int = 100
     trial_strategies: int = 4
+    nuts_draws: int = 400
+    spacing_mm: tuple[float, float, float] = (1.5, 1.5, 3.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
+        object.__setattr__(self, "spacing_mm", tuple(self.spacing_mm))
 
     def __str__(self) -> str:
         size = "x".join(str(n) for n in self.shape)
-        return f"{size} voxels of 1.5x1.5x3 mm, {self.days:g} days"
+        edges = "x".join(f"{h:g}" for h in self.spacing_mm)
+        return f"{size} voxels of {edges} mm, {self.days:g} days"
+
+    @property
+    def halved(self) -> Case:
+        """The same patient at half the resolution along every axis."""
+        x, y, z = self.shape
+        edges = tuple(2.0 * h for h in self.spacing_mm)
+        return replace(self, shape=(x // 2, y // 2, z // 2), spacing_mm=edges)
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 30, 1, 5, 1, 1, 2, 60, 16, 15, 2, 2)
+TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 30, 1, 5, 1, 1, 2, 60, 16, 15, 2, 2, 8)

@@ -69,7 +69,7 @@ def _with_fibers(case: Case) -> Domain:
     along = FIBER_RATIO - 1.0
     pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
     tensor = np.stack([along * fibers[i] * fibers[j] + (i == j) for i, j in pairs])
-    return make_domain(patients.tissue(case), patients.SPACING_MM, None, tensor)
+    return make_domain(patients.tissue(case), case.spacing_mm, None, tensor)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -19,7 +19,6 @@ from twin.patient import Patient, Visit
 from twin.simulation import simulate
 from twin.treatments.schedule import DrugDose, Fraction, Schedule
 
-SPACING_MM = (1.5, 1.5, 3.0)
 BODY_SURFACE_M2 = 1.8
 VISIT_DAYS = (0.0, 30.0, 60.0, 90.0, 120.0)
 FRACTIONS, DAILY_DOSES, ADJUVANT_DOSES = 30, 42, 32
@@ -58,21 +57,21 @@ def start(case: Case) -> np.ndarray:
     """(x, y, z) cell fraction on day 0: a smooth ball off the center, 0.8 at its peak."""
     radius2 = sum(
         (((np.arange(n) - 0.4 * n) * h).reshape([-1 if i == k else 1 for k in range(3)])) ** 2
-        for i, (n, h) in enumerate(zip(case.shape, SPACING_MM, strict=True))
+        for i, (n, h) in enumerate(zip(case.shape, case.spacing_mm, strict=True))
     )
-    width = min(8.0, 0.15 * min(n * h for n, h in zip(case.shape, SPACING_MM, strict=True)))
+    width = min(8.0, 0.15 * min(n * h for n, h in zip(case.shape, case.spacing_mm, strict=True)))
     return np.asarray(0.8 * np.exp(-radius2 / (2.0 * width**2)) * tissue(case))
 
 
 def domain(case: Case) -> Domain:
     """The domain of a case."""
-    return make_domain(tissue(case), SPACING_MM)
+    return make_domain(tissue(case), case.spacing_mm)
 
 
 @cache
 def patient(case: Case, *, treated: bool = True) -> Patient:
     """The patient with cell fraction images at five visits; without treatment, on day 0 alone."""
-    grid = Grid.from_spacing(case.shape, SPACING_MM)
+    grid = Grid.from_spacing(case.shape, case.spacing_mm)
     days = [day for day in VISIT_DAYS if day <= case.days] if treated else [0.0]
     seen = [start(case)]
     if len(days) > 1:

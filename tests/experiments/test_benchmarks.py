@@ -11,7 +11,7 @@ import pytest
 from experiments.benchmarks import GROUPS, ROOT, run_benchmarks
 from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.case import MAIN_JOB, TINY
-from experiments.benchmarks.patients import SPACING_MM, posterior, tissue, treatments
+from experiments.benchmarks.patients import posterior, tissue, treatments
 from experiments.benchmarks.timing import peak_rss_mb, reference_kernel_s
 from twin.errors import TwinError
 
@@ -73,7 +73,14 @@ def test_the_anatomy_fills_the_box_but_for_its_border():
     border = inside.copy()
     border[1:-1, 1:-1, 1:-1] = False
     assert not border.any()
-    assert SPACING_MM == (1.5, 1.5, 3.0)
+    assert MAIN_JOB.spacing_mm == (1.5, 1.5, 3.0)
+
+
+def test_half_the_resolution_keeps_the_size_of_the_patient():
+    half = MAIN_JOB.halved
+    assert str(half) == "38x58x18 voxels of 3x3x6 mm, 270 days"
+    volumes = [tissue(case).sum() * np.prod(case.spacing_mm) for case in (MAIN_JOB, half)]
+    assert abs(volumes[1] / volumes[0] - 1.0) < 0.1
 
 
 def test_plans_of_the_sweep_start_before_any_treatment():

@@ -3,7 +3,17 @@
 from twin.calibration.calibrate import METHODS, calibrate
 from twin.calibration.ensemble_kalman import EnsembleKalman
 from twin.calibration.gauss_newton import GaussNewton
+from twin.calibration.noise import Noise, independent_noise
 from twin.calibration.nuts import NUTS
 from twin.calibration.posterior import Posterior
 
-__all__ = ["METHODS", "NUTS", "EnsembleKalman", "GaussNewton", "Posterior", "calibrate"]
+__all__ = [
+    "METHODS",
+    "NUTS",
+    "EnsembleKalman",
+    "GaussNewton",
+    "Noise",
+    "Posterior",
+    "calibrate",
+    "independent_noise",
+]

@@ -9,8 +9,9 @@ import numpy as np
 
 from twin.calibration.ensemble_kalman import EnsembleKalman, invert
 from twin.calibration.gauss_newton import Fit, GaussNewton, fit, straight_in_values
+from twin.calibration.noise import Noise
 from twin.calibration.nuts import NUTS, sample
-from twin.calibration.objective import Problem, evaluate, make_problem
+from twin.calibration.objective import KINDS, Problem, evaluate, make_problem
 from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
 from twin.calibration.resampling import corrected
 from twin.calibration.setting import Setting, make_setting
@@ -36,6 +37,7 @@ def calibrate(
     method: Method | None = None,
     priors: Mapping[str, Prior] | None = None,
     start: Mapping[str, float] | None = None,
+    noise: Mapping[str, Noise] | None = None,
 ) -> Posterior:
     """Fit a tumor model to the first visits of a patient.
 
@@ -46,6 +48,8 @@ def calibrate(
         method: `GaussNewton()` (Laplace, the default), `NUTS()` or `EnsembleKalman()`.
         priors: other priors by parameter name; `Fixed(value)` for a value known for sure.
         start: natural values to start from; prior medians by default.
+        noise: of "density" and "outline" where it is known (`independent_noise`); a kind left out
+            does not count. None estimates it from the residuals.
 
     Returns:
         The posterior: point, covariance, samples, intervals, noise and diagnostics.
@@ -54,7 +58,7 @@ def calibrate(
         TwinError: one visit only (growth cannot be known from it), or nothing to fit.
     """
     setting = make_setting(patient, model, visits=visits, priors=priors)
-    return calibrate_setting(setting, method=method, start=start)
+    return calibrate_setting(setting, method=method, start=start, noise=noise)
 
 
 def calibrate_setting(
@@ -62,6 +66,7 @@ def calibrate_setting(
     *,
     method: Method | None = None,
     start: Mapping[str, float] | None = None,
+    noise: Mapping[str, Noise] | None = None,
 ) -> Posterior:
     """Fit a setting; see `calibrate`."""
     if len(setting.fitted) < 2:
@@ -73,21 +78,43 @@ def calibrate_setting(
             fix="One scan tells how far the tumor infiltrates, not how fast it grows: add a later"
             " visit, or simulate from the prior.",
         )
+    for kind in noise or ():
+        if kind not in KINDS:
+            raise TwinError(
+                f"noise of an unknown kind of observation {kind!r}",
+                where="noise",
+                expected=" or ".join(KINDS),
+                got=repr(kind),
+            )
     problem = make_problem(setting)
     method = method or GaussNewton()
-    scores = setting.table.scores_of(start or {})
-    result = fit(
-        lambda at: evaluate(problem, at),
-        np.array([scores.get(name, 0.0) for name in problem.names]),
-        setting.domain.shape,
-        method if isinstance(method, GaussNewton) else method.start,
-        straight_in_values(setting.table, problem.names),
-    )
+    first = method if isinstance(method, GaussNewton) else method.start
+    result = point_fit(setting, problem, first, start=start, noise=noise)
     if isinstance(method, NUTS):
         result = sample(problem, result, method)
     elif isinstance(method, EnsembleKalman):
         result = invert(problem, result, method)
     return _posterior(setting, problem, corrected(setting, problem, result))
+
+
+def point_fit(
+    setting: Setting,
+    problem: Problem,
+    method: GaussNewton,
+    *,
+    start: Mapping[str, float] | None = None,
+    noise: Mapping[str, Noise] | None = None,
+) -> Fit:
+    """The Gauss-Newton fit alone, that every method begins with; see `calibrate`."""
+    scores = setting.table.scores_of(start or {})
+    return fit(
+        lambda at: evaluate(problem, at),
+        np.array([scores.get(name, 0.0) for name in problem.names]),
+        setting.domain.shape,
+        method,
+        straight_in_values(setting.table, problem.names),
+        noise,
+    )
 
 
 def _posterior(setting: Setting, problem: Problem, result: Fit) -> Posterior:

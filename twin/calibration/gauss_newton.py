@@ -7,7 +7,7 @@ from its residuals and the fit goes on, until they agree with themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,7 @@ def fit(
     shape: tuple[int, int, int],
     method: GaussNewton,
     move: Callable[[np.ndarray, np.ndarray], np.ndarray] = np.add,
+    known: Mapping[str, Noise] | None = None,
 ) -> Fit:
     """Minimize from the scores `z`.
 
@@ -71,8 +72,14 @@ def fit(
         shape: grid of the residual fields.
         method: settings.
         move: scores after a step; by default their sum (see `straight_in_values`).
+        known: noise by kind of observation, all kinds that shall count; None estimates it.
     """
-    variances = dict(_FIRST_GUESS)
+
+    def noise_at(current: Evaluation) -> dict[str, Noise]:
+        return dict(known) if known is not None else _noise(current, shape)
+
+    guess = _FIRST_GUESS if known is None else {k: n.variance for k, n in known.items()}
+    variances = dict(guess)
     noise: dict[str, Noise] = {}
     current = evaluate(z)
     count, rounds, damping = 1, 0, 0.0
@@ -82,7 +89,7 @@ def fit(
         history.append(cost)
         step, length = _step(gradient, curvature, 0.0)
         if length < method.tolerance:
-            renewed = _noise(current, shape)
+            renewed = noise_at(current)
             changed = _changed(variances, renewed)
             noise = renewed
             if not changed or rounds >= method.noise_rounds:
@@ -106,7 +113,7 @@ def fit(
                 z, current, accepted = moved, trial, True
                 break
         if not accepted:
-            noise = _noise(current, shape)
+            noise = noise_at(current)
             # No step helps: round-off, unless evaluations ran out or the slope is still steep.
             converged = count < method.max_iterations and length < 10.0 * method.tolerance
             break

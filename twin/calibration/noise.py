@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from twin.errors import TwinError
+
 OUTLINE_PIECES = 10.0
 """Most independent pieces of information in one outline (assumed): a reader moves whole stretches
 of the border, so that its mean position is known to half a millimeter, whatever the voxels."""
@@ -85,6 +87,28 @@ def estimate_noise(
         effective_count=count / (shared * design),
         variance=float(sd**2 * shared * design),
     )
+
+
+def independent_noise(sd: float, weight: np.ndarray) -> Noise:
+    """Noise of a known standard deviation in which no voxel or visit shares with another.
+
+    Args:
+        sd: of one voxel, in the unit of the observation.
+        weight: (visits, N) 1 where something was observed.
+
+    Raises:
+        TwinError: a deviation that is not positive.
+    """
+    if not (np.isfinite(sd) and sd > 0.0):
+        raise TwinError(
+            "noise needs a positive standard deviation",
+            where="independent_noise",
+            expected="above 0",
+            got=f"{sd:g}",
+        )
+    count = float(np.sum(weight))
+    fields = max(int((np.sum(weight, axis=-1) > 0).sum()), 1)
+    return Noise(sd, sd, 0.0, 1.0, 0.0, count / fields, count, sd**2)
 
 
 def _autocovariance(

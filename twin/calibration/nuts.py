@@ -4,7 +4,8 @@
 
 with the effective variances v that the Gauss-Newton fit ended with. Chains run in coordinates in
 which the Laplace approximation is a standard normal, so that steps are long. The gradient is taken
-in forward mode, one direction a parameter: few parameters, many voxels.
+in forward mode, one direction a parameter: few parameters, many voxels. A chain is one compiled
+program whose arguments are the data: patients of one shape share it.
 
 NUTS: Hoffman & Gelman 2014, JMLR 15:1593. Diagnostics: Vehtari et al. 2021 (doi 10.1214/20-BA1221).
 """
@@ -12,11 +13,13 @@ NUTS: Hoffman & Gelman 2014, JMLR 15:1593. Diagnostics: Vehtari et al. 2021 (doi
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from twin.calibration.gauss_newton import Fit, GaussNewton
 from twin.calibration.objective import Problem, chunked, residuals
@@ -25,6 +28,7 @@ from twin.errors import TwinError
 MOST_PARAMETERS = 10
 _RHAT, _LEAST_EFFECTIVE, _DIVERGED = 1.05, 100.0, 0.02
 _START_SPREAD = 0.5
+_TREE_DEPTH = 7
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,6 @@ def sample(problem: Problem, start: Fit, method: NUTS) -> Fit:
     Raises:
         TwinError: more parameters than forward mode is good for.
     """
-    from numpyro import infer  # seconds, and most who calibrate do not need it
     from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
     count = len(problem.names)
@@ -63,33 +66,13 @@ def sample(problem: Problem, start: Fit, method: NUTS) -> Fit:
             got=f"{count}: {', '.join(problem.names)}",
             fix="Fix some by priors, or use EnsembleKalman()",
         )
-    variances = {kind: noise.variance for kind, noise in start.noise.items()}
     root = np.linalg.cholesky(start.covariance)
-    center, scale = jnp.asarray(start.z, jnp.float32), jnp.asarray(root, jnp.float32)
-
-    def energy(u: Float[Array, " k"]) -> Float[Array, ""]:
-        return potential(problem, variances, center + scale @ u)
-
-    sampler = infer.MCMC(
-        infer.NUTS(potential_fn=_forward_mode(energy), dense_mass=True, max_tree_depth=7),
-        num_warmup=method.warmup,
-        num_samples=method.draws,
-        num_chains=method.chains,
-        chain_method="sequential",
-        progress_bar=False,
-    )
-    random = np.random.default_rng([method.seed, 0x2075])
-    begin = _START_SPREAD * random.standard_normal((method.chains, count))
-    begin = jnp.asarray(begin if method.chains > 1 else begin[0], jnp.float32)
-    extra = ("diverging", "num_steps")
-    sampler.run(jax.random.key(method.seed), init_params=begin, extra_fields=extra)
-    u = np.asarray(sampler.get_samples(group_by_chain=True), float)
-    fields = {name: np.asarray(value) for name, value in sampler.get_extra_fields().items()}
+    u, diverging, steps = _chains(problem, start, root, method)
     draws = start.z + u @ root.T
     checks = {
         "rhat": float(np.max(split_gelman_rubin(draws))),
         "effective_draws": float(np.min(effective_sample_size(draws))),
-        "diverged": float(fields["diverging"].mean()),
+        "diverged": float(diverging.mean()),
     }
     mixed = checks["rhat"] < _RHAT and checks["effective_draws"] >= _LEAST_EFFECTIVE
     flat = draws.reshape(-1, count)
@@ -98,14 +81,14 @@ def sample(problem: Problem, start: Fit, method: NUTS) -> Fit:
         z=flat.mean(axis=0),
         covariance=np.atleast_2d(np.cov(flat.T)),
         converged=start.converged and mixed and checks["diverged"] <= _DIVERGED,
-        iterations=start.iterations + int(fields["num_steps"].sum()),
+        iterations=start.iterations + int(steps.sum()),
         draws=flat,
         checks=checks,
     )
 
 
 def potential(
-    problem: Problem, variances: dict[str, float], z: Float[Array, " k"]
+    problem: Problem, variances: dict[str, Any], z: Float[Array, " k"]
 ) -> Float[Array, ""]:
     """Negative logarithm of the posterior density, up to a constant; infinite where not finite."""
     total = 0.5 * (z**2).sum()
@@ -115,22 +98,51 @@ def potential(
     return jnp.where(jnp.isfinite(total), total, jnp.inf)
 
 
-def _forward_mode(function):
-    """The same function, with a gradient that reverse mode asks for and forward mode gives."""
+def _chains(
+    problem: Problem, start: Fit, root: np.ndarray, method: NUTS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draws (chains, draws, K) in the coordinates of the fit, which diverged, and their steps."""
+    random = np.random.default_rng([method.seed, 0x2075])
+    places = _START_SPREAD * random.standard_normal((method.chains, len(problem.names)))
+    # As arrays: a Python number would be part of the program, and every patient compile anew.
+    known = {k: jnp.asarray(n.variance, jnp.float32) for k, n in start.noise.items()}
+    center, scale = jnp.asarray(start.z, jnp.float32), jnp.asarray(root, jnp.float32)
+    keys = jax.random.split(jax.random.key(method.seed), method.chains)
+    found = [
+        _chain(problem, known, center, scale, begin, key, method.warmup, method.draws)
+        for begin, key in zip(jnp.asarray(places, jnp.float32), keys, strict=True)
+    ]
+    u, diverging, steps = (np.stack(each) for each in zip(*found, strict=True))
+    return u.astype(float), diverging, steps
 
-    @jax.custom_vjp
-    def wrapped(u: Array) -> Array:
-        return function(u)
 
-    def forward(u: Array) -> tuple[Array, Array]:
-        def push(tangent: Array) -> tuple[Array, Array]:
-            return jax.jvp(function, (u,), (tangent,))
+@eqx.filter_jit
+def _chain(
+    problem: Problem,
+    variances: dict[str, Array],
+    center: Float[Array, " k"],
+    scale: Float[Array, "k k"],
+    begin: Float[Array, " k"],
+    key: Array,
+    warmup: int,
+    draws: int,
+) -> tuple[Float[Array, "s k"], Bool[Array, " s"], Int[Array, " s"]]:
+    """One chain from `begin`: draws, whether each diverged, and its steps."""
+    from numpyro.infer.hmc import hmc  # seconds, and most who calibrate do not need it
 
-        value, slope = jax.vmap(push, out_axes=(None, 0))(jnp.eye(u.size, dtype=u.dtype))
-        return value, slope
+    start, move = hmc(lambda u: potential(problem, variances, center + scale @ u), algo="NUTS")
+    state = start(
+        begin,
+        warmup,
+        dense_mass=True,
+        max_tree_depth=_TREE_DEPTH,
+        forward_mode_differentiation=True,
+        rng_key=key,
+    )
+    state = jax.lax.fori_loop(0, warmup, lambda _, at: move(at), state)
 
-    def backward(slope: Array, weight: Array) -> tuple[Array]:
-        return (weight * slope,)
+    def draw(at: Any, _: None) -> tuple[Any, tuple[Array, Array, Array]]:
+        after = move(at)
+        return after, (after.z, after.diverging, after.num_steps)
 
-    wrapped.defvjp(forward, backward)
-    return wrapped
+    return jax.lax.scan(draw, state, length=draws)[1]

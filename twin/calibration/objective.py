@@ -22,11 +22,14 @@ from twin.models.model import TumorModel
 from twin.observation.initial_state import InitialState
 from twin.observation.segmentation import drawn_probability
 from twin.parameters import ParameterTable
+from twin.patient import Visit
 from twin.simulation import trajectory
 from twin.treatments.forcing import CONCURRENT_DAYS, Forcing
 from twin.treatments.schedule import Schedule
 from twin.treatments.surgery import distance_mm
 
+KINDS = ("density", "outline")
+"""Kinds of observation that are fitted."""
 BAND_MM = 10.0
 """Outlines are compared within this distance of the drawn border."""
 
@@ -117,7 +120,7 @@ def make_problem(setting: Setting) -> Problem:
     forcing, rows = setting.forcing([v.time_days for v in visits])
     shape = (len(visits), domain.mask.size)
     density, density_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    labels = setting.labels
+    labels, spacing_mm = setting.labels, tuple(setting.patient.grid.spacing_mm)
     drawn = np.zeros((len(visits), len(labels), domain.mask.size), np.float32)
     drawn_weight = np.zeros_like(drawn)
     for index, visit in enumerate(visits):
@@ -128,7 +131,7 @@ def make_problem(setting: Setting) -> Problem:
         for position, label in enumerate(labels):
             if label in visit.masks:
                 drawn[index, position] = visit.masks[label].reshape(-1)
-                band = outline_band(visit.masks[label], tuple(setting.patient.grid.spacing_mm))
+                band = outline_band(_last_drawn(visits[: index + 1], label), spacing_mm)
                 drawn_weight[index, position] = (band & setting.patient.tissue).reshape(-1)
     return Problem(
         model=setting.model,
@@ -221,7 +224,15 @@ def chunked(array: Array) -> Array:
     return padded.reshape(*array.shape[:-1], -1, size)
 
 
+def _last_drawn(visits: tuple[Visit, ...], label: str) -> np.ndarray:
+    """The last mask that holds something: one that vanished is compared where it was."""
+    masks = [visit.masks[label] for visit in visits if label in visit.masks]
+    return next((mask for mask in reversed(masks) if mask.any()), masks[-1])
+
+
 def outline_band(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """(x, y, z) bool: voxels within `BAND_MM` of the border of a drawn mask, on either side."""
+    if not mask.any():
+        return np.zeros(mask.shape, bool)
     near_tumor = distance_mm(mask, spacing_mm) <= BAND_MM
     return near_tumor & (distance_mm(~mask, spacing_mm) <= BAND_MM)

@@ -95,9 +95,10 @@ class Setting:
 
     @cached_property
     def resectable_mm(self) -> np.ndarray | None:
-        """(x, y, z) distance from the last fitted outline, which surgery follows."""
+        """(x, y, z) distance from the last fitted outline that holds something, which surgery
+        follows."""
         for visit in reversed(self.fitted):
-            if visit.masks:
+            if visit.masks and outline(visit).any():
                 return distance_mm(outline(visit), tuple(self.patient.grid.spacing_mm))
         return None
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tests.twin.calibration.cases import KNOWN, adc_patient, outlined_patient, without_masks
-from twin.calibration import GaussNewton, calibrate
+from twin.calibration import GaussNewton, calibrate, independent_noise
+from twin.calibration.calibrate import calibrate_setting
+from twin.calibration.objective import make_problem
 from twin.calibration.setting import make_setting
 from twin.errors import TwinError
 from twin.models import FisherKPP
@@ -37,6 +39,42 @@ def test_a_prior_for_an_unknown_parameter_is_refused_with_the_known_names():
     with pytest.raises(TwinError, match="unknown parameter 'diffusivty'") as caught:
         calibrate(adc_patient(), FisherKPP(), priors={"diffusivty": Fixed(1.0)})
     assert "diffusivity, proliferation_rate" in str(caught.value)
+
+
+def test_an_outline_that_vanished_says_that_nothing_is_left_where_it_was():
+    """Two visits of a tumor that responds: the later outline shrinks, or is gone."""
+    patient = adc_patient()
+    first, second = patient.visits[0], patient.visits[2]
+
+    def threshold_and_weight(mask: np.ndarray) -> tuple[float, float]:
+        visits = (first, replace(second, masks={"gtv": mask}, images={}))
+        setting = make_setting(replace(patient, visits=visits), FisherKPP(), priors=KNOWN)
+        assert setting.resectable_mm is not None
+        posterior = calibrate_setting(setting)
+        weight = make_problem(setting).drawn_weight[1]
+        return posterior.point["visibility_threshold_gtv"], float(weight.sum())
+
+    drawn = threshold_and_weight(second.masks["gtv"])
+    gone = threshold_and_weight(np.zeros_like(second.masks["gtv"]))
+    assert gone[1] > 0.0
+    assert gone[0] > drawn[0] + 0.02
+
+
+def test_noise_of_an_unknown_kind_is_refused_with_the_known_ones():
+    noise = {"volume": independent_noise(0.1, np.ones((1, 1)))}
+    with pytest.raises(TwinError, match="unknown kind.*'volume'.*expected density or outline"):
+        calibrate(adc_patient(), FisherKPP(), noise=noise)
+
+
+def test_noise_that_is_known_is_taken_as_it_is_and_more_of_it_tells_less():
+    def contraction(sd: float) -> np.ndarray:
+        noise = {"density": independent_noise(sd, np.ones((3, adc_patient().tissue.size)))}
+        found = calibrate(adc_patient(), FisherKPP(), priors=KNOWN, visits=3, noise=noise)
+        assert found.converged
+        assert found.noise["density_variance"] == sd**2 and "outline_sd" not in found.noise
+        return found.contraction
+
+    assert contraction(0.03).sum() > contraction(0.3).sum() + 0.3
 
 
 def test_a_start_for_an_unknown_parameter_is_refused_by_name():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from twin.calibration.gauss_newton import Fit, GaussNewton, fit
+from twin.calibration.noise import independent_noise
 from twin.calibration.objective import Evaluation
 
 SHAPE = (12, 12, 12)
@@ -154,3 +155,19 @@ def test_a_start_without_finite_residuals_is_not_called_converged():
     result = fit(toy, np.zeros(2), SHAPE, GaussNewton(max_iterations=5))
     assert not result.converged
     assert np.array_equal(result.z, np.zeros(2))
+
+
+def test_noise_that_is_known_is_kept_and_gives_the_ridge_of_its_variance():
+    toy, a, y, _ = _linear(noise=0.05)
+    known = {"density": independent_noise(0.2, np.ones((1, COUNT)))}
+    result = fit(toy, np.zeros(3), SHAPE, GaussNewton(tolerance=1e-4), known=known)
+    information = a.T @ a / 0.2**2 + np.eye(3)
+    np.testing.assert_allclose(result.covariance, np.linalg.inv(information), rtol=1e-6)
+    np.testing.assert_allclose(result.z, np.linalg.solve(information, a.T @ y / 0.2**2), atol=1e-4)
+    assert result.noise == known and result.converged
+
+
+def test_a_kind_whose_noise_is_not_among_the_known_does_not_count():
+    result = fit(_linear()[0], np.array([0.5, 0.0, 0.0]), SHAPE, GaussNewton(), known={})
+    np.testing.assert_allclose(result.covariance, np.eye(3))
+    np.testing.assert_allclose(result.z, 0.0, atol=0.05)

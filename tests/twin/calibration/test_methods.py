@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from tests.twin.calibration.cases import TRUE, adc_patient
-from twin.calibration import METHODS, NUTS, EnsembleKalman, GaussNewton, calibrate
+from twin.calibration import METHODS, NUTS, EnsembleKalman, GaussNewton, calibrate, nuts, objective
 from twin.calibration.ensemble_kalman import invert
 from twin.calibration.gauss_newton import fit
 from twin.calibration.nuts import potential, sample
 from twin.calibration.objective import evaluate, make_problem
 from twin.calibration.setting import make_setting
+from twin.calibration.simulation_based import simulated
 from twin.errors import TwinError
 from twin.models import FisherKPP
 from twin.parameters import Fixed, ParameterTable
@@ -101,6 +102,25 @@ def test_a_drawn_posterior_serves_as_any_other(method):
     new = wider.sample_scores(size, 3)
     np.testing.assert_array_equal(new[:, :-1], drawn)
     assert abs(new[:, -1].mean()) < 5.0 / np.sqrt(size) and new[:, -1].std() > 0.7
+
+
+def test_other_data_and_noise_of_the_same_shape_compile_nothing_anew(monkeypatch):
+    """Potential and residuals are called while they are compiled, and never again."""
+    problem, start, _, _ = case()
+    brief = NUTS(chains=1, warmup=3, draws=8)
+    priors = fixed(*FREE)
+    sample(problem, start, brief)
+    calibrate(adc_patient(0), FisherKPP(), priors=priors, visits=3)
+    called = []
+    for place, name in ((nuts, "potential"), (objective, "residuals")):
+        kept = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *a, f=kept: (called.append(1), f(*a))[1])
+    noise = {kind: replace(n, variance=2.0 * n.variance) for kind, n in start.noise.items()}
+    other = simulated(problem, np.array([0.3, -0.2]), 0.05, np.random.default_rng(0))
+    moved = sample(other, replace(start, z=start.z + 0.1, noise=noise), replace(brief, seed=7))
+    posterior = calibrate(adc_patient(1), FisherKPP(), priors=priors, visits=3)
+    assert not called
+    assert not np.allclose(moved.z, start.z) and posterior.converged
 
 
 def test_chains_that_do_not_agree_warn():

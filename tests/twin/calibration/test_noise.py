@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.calibration.noise import FLOOR, estimate_noise
+from twin.calibration.noise import FLOOR, estimate_noise, independent_noise
+from twin.errors import TwinError
 from twin.grid import Grid
 from twin.virtual_images import FWHM_PER_SD, smooth_noise
 
@@ -139,3 +140,17 @@ def test_scaling_residuals_scales_deviations_and_leaves_counts(scale: float):
     scaled = estimate_noise(scale * residual, weight, shape)
     assert abs(scaled.sd / (scale * base.sd) - 1.0) < 1e-6
     assert abs(scaled.effective_count / base.effective_count - 1.0) < 1e-3
+
+
+def test_independent_noise_claims_every_voxel_of_every_visit():
+    weight = np.zeros((3, COUNT))
+    weight[1:, :100] = 1.0
+    noise = independent_noise(0.04, weight)
+    assert noise.variance == 0.04**2 and noise.effective_count == 200.0
+    assert noise.voxels_per_visit == 100.0 and noise.correlated_voxels == 1.0
+
+
+@pytest.mark.parametrize("sd", [0.0, -1.0, np.nan])
+def test_independent_noise_without_a_deviation_is_refused(sd: float):
+    with pytest.raises(TwinError, match="noise needs a positive standard deviation"):
+        independent_noise(sd, np.ones((1, 8)))
