@@ -11,7 +11,7 @@ from tests.pages import blocks, check_command, command_lines, pages, relative_li
 from tests.patients import small_patient
 from twin.imaging.image import Image
 from twin.imaging.nifti import write_nifti
-from twin.patient_folder import load_patient
+from twin.patient_folder import load_patient, load_scan
 from twin.scenarios.plan_file import load_plans
 
 
@@ -94,3 +94,19 @@ def test_plans_of_the_how_to_page_load(repository: Path, tmp_path: Path) -> None
     assert len(grid) > 50
     assert {plan.name for plan in single} >= {"5 x 6 Gy"}
     assert all(any(plan.standard_of_care for plan in plans) for plans in sets)
+
+
+def test_scan_of_the_how_to_page_loads(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "how-to" / "monitor-a-patient.md").read_text()
+    (text,) = blocks(page, "yaml")
+    (tmp_path / "scan.yaml").write_text(text)
+    patient = small_patient()
+    visit = patient.visits[0]
+    write_nifti(visit.images["ADC"], tmp_path / "adc.nii.gz")
+    mask = visit.masks["gtv"].astype(np.float32)
+    write_nifti(Image(mask, patient.grid, "MASK", "1"), tmp_path / "gtv.nii.gz")
+
+    scan = load_scan(tmp_path, patient)
+
+    assert scan.visit.time_days == 95.0 and set(scan.visit.images) == {"ADC"}
+    assert scan.treatments.drugs == ("doxorubicin",)
