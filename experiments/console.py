@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOT_CLINICAL = "Research use, not for clinical decisions."
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 _TOP = 10
-_LOG_WIDTH = 140
+_LOG_WIDTH = 160
 
 _out = Console(highlight=False)
 if not _out.is_terminal:
