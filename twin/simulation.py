@@ -17,14 +17,12 @@ from twin.models.model import Params, TumorModel
 from twin.models.state import State
 from twin.operators.transport import LONG_STEP
 from twin.solvers.splitting import Derivatives, solve
-from twin.treatments.forcing import MAX_STEP_DAYS, Forcing, compile_forcing
+from twin.treatments.forcing import MAX_STEP_DAYS, SHARED_STEPS, Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
 
 OK, NOT_FINITE, OUT_OF_BOUNDS = 0, 1, 2
 ROUND_OFF = 1e-5
 """A saturated tumor may stand this much above its capacity in float32."""
-SHARED_STEPS = 64
-"""Courses are padded to multiples of this many steps, so that most share a compiled program."""
 POSITIVE = ("alpha_beta_ratio", "clearance_half_life", "repair_half_time", "linear_onset_dose")
 """Parameters that are divided by; every other one may be 0."""
 STATUS = {OK: "ok", NOT_FINITE: "not finite", OUT_OF_BOUNDS: "outside 0..1"}

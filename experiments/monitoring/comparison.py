@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from twin.observation.volume import ball_diameters_mm
+
 RISE, LEAST_RISE_MM = 1.2, 5.0
 _DRAWS = 2000
 
@@ -42,7 +44,7 @@ def recist_alarms(volumes_ml: Float[np.ndarray, "n t"]) -> Bool[np.ndarray, "n s
 
     The nadir is the smallest diameter so far, that before treatment included.
     """
-    diameter = np.cbrt(6000.0 * np.asarray(volumes_ml) / np.pi)[:, 1:]
+    diameter = ball_diameters_mm(volumes_ml)[:, 1:]
     nadir = np.minimum.accumulate(diameter, axis=1)[:, :-1]
     later = diameter[:, 1:]
     return (later > RISE * nadir) & (later - nadir >= LEAST_RISE_MM)

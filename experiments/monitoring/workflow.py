@@ -19,6 +19,7 @@ from twin.draws import setting_of
 from twin.errors import TwinError
 from twin.models.state import State
 from twin.monitoring import Assimilation, Filter, Surprise
+from twin.monitoring.filter import with_treatments
 from twin.monitoring.readings import reading_parameters
 from twin.observation.edema import Edema
 from twin.observation.segmentation import threshold_parameter
@@ -73,14 +74,8 @@ def load_filter(run: Run, posterior: Posterior) -> tuple[Filter, Schedule]:
         TwinError: no scan was assimilated yet, or a damaged file.
     """
     arrays, stored = run.load_arrays(FILTER)
-    start = Filter(
-        posterior,
-        stored["start_days"],
-        np.zeros((len(arrays["scores"]), len(posterior.names))),
-        State((), jnp.zeros(0)),
-    )
     given = _schedule(stored["treatments"])
-    wide = start.treated(given).posterior
+    wide = with_treatments(posterior, given)
     known = reading_parameters(setting_of(wide))
     missing = [name for name in stored["names"] if name not in wide.names]
     label = "visibility_threshold_"
@@ -134,7 +129,6 @@ def _save(run: Run, twin: Filter, given: Schedule) -> None:
     }
     attributes = {
         "names": list(twin.posterior.names),
-        "start_days": setting_of(twin.posterior).decision_day,
         "time_days": twin.time_days,
         "seed": twin.seed,
         "swelling": twin.edema is not None,

@@ -24,13 +24,11 @@ from twin.observation.segmentation import threshold_parameter
 from twin.parameters import Fixed, ParameterTable, Prior
 from twin.patient import Patient, Visit
 from twin.treatments.chemotherapy import DRUGS
-from twin.treatments.forcing import MAX_STEP_DAYS, Forcing, compile_forcing
+from twin.treatments.forcing import MAX_STEP_DAYS, SHARED_STEPS, Forcing, compile_forcing
 from twin.treatments.surgery import distance_mm
 
 DENSITY = ("CELL_FRACTION", "ADC")
 """Modalities that show density, best first. CELL_FRACTION covers all tissue, ADC the outlines."""
-_ROUND_STEPS = 64
-"""Courses are padded to a multiple of so many steps, so that patients share compiled programs."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +106,19 @@ class Setting:
         distance = self.resectable_mm
         return None if distance is None else jnp.asarray(distance.reshape(-1))
 
-    def forcing(self, times_days: Sequence[float] | np.ndarray) -> tuple[Forcing, np.ndarray]:
-        """Tables of the treatments given, from the first visit on (see `compile_forcing`)."""
+    def forcing(
+        self, times_days: Sequence[float] | np.ndarray, start_days: float | None = None
+    ) -> tuple[Forcing, np.ndarray]:
+        """Tables of the treatments given, from a day on (see `compile_forcing`); by default from
+        the first visit."""
         forcing, rows = compile_forcing(
             self.patient.treatments,
-            start_days=self.start_days,
+            start_days=self.start_days if start_days is None else start_days,
             times_days=times_days,
             drugs=self.drugs(),
             body_surface_m2=self.patient.body_surface_m2,
             max_step_days=self.max_step_days,
-            multiple_of=_ROUND_STEPS,
+            multiple_of=SHARED_STEPS,
         )
         return jax.tree.map(jnp.asarray, forcing), rows
 

@@ -15,6 +15,9 @@ from twin.domain import Domain
 from twin.draws import Draws, failed
 from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
+from twin.models.state import State
+from twin.observation.density import Density
+from twin.observation.edema import Edema, shown
 from twin.observation.initial_state import InitialState
 from twin.observation.segmentation import drawn_probability, visibility_threshold
 from twin.simulation import trajectory
@@ -59,7 +62,7 @@ def simulate_courses(
         setting.visible_label,
         setting.density_everywhere,
     )
-    viable, visible, burden = (np.asarray(a, float) for a in series)
+    viable, burden, visible = (np.asarray(a, float) for a in series)
     mean, square, drawn = (np.asarray(a, float) / len(viable) for a in maps)
     bad = failed(viable, burden)
     if bad.any():
@@ -97,15 +100,29 @@ def _simulate(
     def one(sums: tuple[Array, ...], params: Params) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         states = trajectory(model, params, domain, forcing, initial(params), resectable_mm)
         seen = states.seen
-        threshold = visibility_threshold(params, label)
-        visible = seen > threshold
-        burden = seen if everywhere else seen * visible
         at_visit = seen[visit_rows]
-        drawn = drawn_probability(at_visit, threshold) * domain.mask
+        drawn = drawn_probability(at_visit, visibility_threshold(params, label)) * domain.mask
         maps = (at_visit, at_visit**2, drawn)
-        series = (states.viable.sum(1), visible.sum(1), burden.sum(1))
+        series = sums_over_voxels(params, states, label, everywhere)
         return jax.tree.map(jnp.add, sums, maps), series
 
     zeros = jnp.zeros((visit_rows.shape[0], domain.mask.size))
     sums, series = jax.lax.scan(one, (zeros, zeros, zeros), draws)
     return series, sums
+
+
+def sums_over_voxels(
+    params: Params, state: State, label: str, everywhere: bool, edema: Edema | None = None
+) -> tuple[Array, ...]:
+    """(...) sums of viable cells, of those that a density image shows, and outlined voxels.
+
+    Args:
+        params: with the threshold of the label.
+        state: leading axes are kept.
+        label: mask label that is outlined (see `visibility_threshold`).
+        everywhere: whether density is seen in all tissue, or within the outline alone.
+        edema: swelling that is outlined with the cells, and that hides them from an ADC map.
+    """
+    visible = shown(state, params, edema) > visibility_threshold(params, label)
+    burden = state.seen if everywhere else Density(edema).predict(state, params) * visible
+    return state.viable.sum(-1), burden.sum(-1), visible.sum(-1)

@@ -17,12 +17,11 @@ from twin.calibration.setting import raw_density
 from twin.domain import Domain
 from twin.draws import Draws, failed, setting_of
 from twin.errors import TwinError
+from twin.forecasting.courses import sums_over_voxels
 from twin.models.model import Params, TumorModel
 from twin.models.state import State
-from twin.observation.density import Density
-from twin.observation.edema import Edema, shown
+from twin.observation.edema import Edema
 from twin.observation.observation import Observation
-from twin.observation.segmentation import visibility_threshold
 from twin.parameters import ParameterTable
 from twin.simulation import trajectory
 from twin.treatments.forcing import Forcing
@@ -41,9 +40,8 @@ def natural_values(posterior: Posterior, scores: np.ndarray) -> Draws:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _transformed(table: ParameterTable, names: tuple[str, ...], scores: Array) -> Draws:
-    by_name = dict(zip(names, scores.T, strict=True))
-    zeros = jnp.zeros(scores.shape[0])
-    return {n: p.prior.transform(by_name.get(n, zeros)) for n, p in table.items()}
+    values = table.values_at(dict(zip(names, scores.T, strict=True)))
+    return {name: jnp.broadcast_to(value, scores.shape[:1]) for name, value in values.items()}
 
 
 @eqx.filter_jit
@@ -63,7 +61,7 @@ def advance(
     def one(inputs: tuple[Params, State]) -> tuple[State, tuple[Array, ...]]:
         params, state = inputs
         course = trajectory(model, params, domain, forcing, state, resectable_mm)
-        return course.at(-1), _sums(params, course, edema, label, everywhere)
+        return course.at(-1), sums_over_voxels(params, course, label, everywhere, edema)
 
     return jax.lax.map(one, (draws, states))
 
@@ -72,17 +70,10 @@ def advance(
 def volumes(
     draws: Draws, states: State, edema: Edema | None, label: str, everywhere: bool
 ) -> tuple[Array, ...]:
-    """(J,) sums over voxels of viable, burden and outlined cells (see twin/forecasting/courses)."""
-    return jax.lax.map(lambda one: _sums(one[0], one[1], edema, label, everywhere), (draws, states))
-
-
-def _sums(
-    params: Params, state: State, edema: Edema | None, label: str, everywhere: bool
-) -> tuple[Array, ...]:
-    visible = shown(state, params, edema) > visibility_threshold(params, label)
-    cells = state.seen if edema is None or everywhere else Density(edema).predict(state, params)
-    burden = cells if everywhere else cells * visible
-    return state.viable.sum(-1), burden.sum(-1), visible.sum(-1)
+    """(J,) `sums_over_voxels` of the members."""
+    return jax.lax.map(
+        lambda one: sums_over_voxels(one[0], one[1], label, everywhere, edema), (draws, states)
+    )
 
 
 @eqx.filter_jit

@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from twin.calibration.posterior import Posterior
@@ -38,11 +36,9 @@ from twin.monitoring.surprise import FALSE_ALARM_RATE, SCANS, Assimilation, comp
 from twin.observation.edema import Edema
 from twin.parameters import ParameterTable
 from twin.patient import Visit
-from twin.treatments.forcing import compile_forcing
 from twin.treatments.schedule import Schedule
 
 LEAST_MEMBERS = 16
-_ROUND_STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -140,8 +136,8 @@ class Filter:
         if not swelling:
             return start
         edema = Edema(setting.domain)
-        table = ParameterTable(edema.parameters())
-        return replace(start._extended(posterior, table), edema=edema)
+        wider = posterior.extended(ParameterTable(edema.parameters()))
+        return replace(start._widened(wider), edema=edema)
 
     @property
     def members(self) -> int:
@@ -169,11 +165,7 @@ class Filter:
                 got=f"day {earliest:g}",
                 fix="Calibrate again with the complete record of treatments.",
             )
-        setting = setting_of(self.posterior)
-        patient = replace(setting.patient, treatments=setting.patient.treatments + treatments)
-        setting = replace(setting, patient=patient)
-        table = setting.treatment_table(setting.drugs())
-        return self._extended(replace(self.posterior, setting=setting), table)
+        return self._widened(with_treatments(self.posterior, treatments))
 
     def to(self, time_days: float) -> Filter:
         """The ensemble at a later time, under the treatments given; no scan is used."""
@@ -230,7 +222,7 @@ class Filter:
         said = compare(now, visit, volumes_ml)
         for reading in readings:
             drawn = [p for p in reading.observation.parameters() if p.name not in reading.given]
-            now = now._extended(now.posterior, ParameterTable(drawn))
+            now = now._widened(now.posterior.extended(ParameterTable(drawn)))
         scores, states = analyzed(now.posterior, now.scores, now.states, readings)
         return replace(now, scores=scores, states=states, history=(*self.history, said))
 
@@ -262,29 +254,20 @@ class Filter:
                     got=str(got),
                 )
 
-    def _extended(self, posterior: Posterior, table: ParameterTable) -> Filter:
-        """The same with the parameters of a table that are new, drawn from their priors."""
-        wider = posterior.extended(table)
+    def _widened(self, wider: Posterior) -> Filter:
+        """The same with the further parameters of a posterior, drawn from their priors."""
         more = wider.sample_scores(self.members, self.seed)[:, self.scores.shape[1] :]
         return replace(self, posterior=wider, scores=np.hstack([self.scores, more]))
 
     def _run(self, times: Sequence[float] | np.ndarray) -> tuple[State, tuple[np.ndarray, ...]]:
         """States at the last time, and (J, T) viable, burden and visible volume in mL."""
         setting = setting_of(self.posterior)
-        forcing, rows = compile_forcing(
-            setting.patient.treatments,
-            start_days=self.time_days,
-            times_days=times,
-            drugs=setting.drugs(),
-            body_surface_m2=setting.patient.body_surface_m2,
-            max_step_days=setting.max_step_days,
-            multiple_of=_ROUND_STEPS,
-        )
+        forcing, rows = setting.forcing(times, self.time_days)
         states, series = advance(
             setting.model,
             natural_values(self.posterior, self.scores),
             setting.domain,
-            jax.tree.map(jnp.asarray, forcing),
+            forcing,
             self.states,
             setting.resectable_flat,
             self.edema,
@@ -293,3 +276,12 @@ class Filter:
         )
         voxel_ml = setting.domain.voxel_ml
         return checked(states), tuple(np.asarray(s, float)[:, rows] * voxel_ml for s in series)
+
+
+def with_treatments(posterior: Posterior, treatments: Schedule) -> Posterior:
+    """The posterior of the patient with further treatments, and the parameters these bring in."""
+    setting = setting_of(posterior)
+    patient = replace(setting.patient, treatments=setting.patient.treatments + treatments)
+    setting = replace(setting, patient=patient)
+    table = setting.treatment_table(setting.drugs())
+    return replace(posterior, setting=setting).extended(table)

@@ -145,30 +145,26 @@ def _volume(setting: Setting, label: str, volume_ml: float, edema: Edema | None)
 
 
 def _maps(setting: Setting, visit: Visit) -> list[Reading]:
-    """Readings of the further modalities, within the tissue."""
-    readings = []
-    for modality, image in visit.images.items():
-        near = _neighborhood(setting, visit)
-        shared = max(float(near.sum()) / MAP_PIECES, 1.0)
-        weight = _flat(near)
-        values = _flat(image.data)
-        if modality == "PET":
-            observation: Observation = Pet(
-                setting.domain, "fdg", weight=weight, correlated_voxels=shared
-            )
-            values = values / _strongest_uptake(setting, visit)
-        elif modality == "STIFFNESS":
-            observation = Stiffness(setting.patient.site, weight, shared)
-        elif modality == "PERFUSION":
-            observation = Perfusion(weight=weight, correlated_voxels=shared)
-        else:
-            continue
-        readings.append(Reading(modality, observation, values))
-    return readings
+    """Readings of the further modalities, near the tumor: far away they show other anatomy."""
+    used = [modality for modality in ("PET", "STIFFNESS", "PERFUSION") if modality in visit.images]
+    if not used:
+        return []
+    near = _neighborhood(setting, visit)
+    weight, shared = _flat(near), max(float(near.sum()) / MAP_PIECES, 1.0)
+    kinds: dict[str, Observation] = {
+        "PET": Pet(setting.domain, "fdg", weight=weight, correlated_voxels=shared),
+        "STIFFNESS": Stiffness(setting.patient.site, weight, shared),
+        "PERFUSION": Perfusion(weight=weight, correlated_voxels=shared),
+    }
+    units = {"PET": _strongest_uptake(setting, visit)} if "PET" in used else {}
+    return [
+        Reading(name, kinds[name], _flat(visit.images[name].data) / units.get(name, 1.0))
+        for name in used
+    ]
 
 
 def _neighborhood(setting: Setting, visit: Visit) -> np.ndarray:
-    """Tissue near the tumor, where maps are compared: far away they show other anatomy."""
+    """Tissue near the tumor of this scan and of the fitted ones."""
     masks = [*visit.masks.values(), *(m for v in setting.fitted for m in v.masks.values())]
     drawn = [mask for mask in masks if mask.any()]
     if not drawn:

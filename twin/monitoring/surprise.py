@@ -153,14 +153,9 @@ def _at_the_border(filter: Filter) -> list[str]:
     threshold = float(np.median(filter.draws.get(name, np.full(1, UNLABELED))))
     seen = setting.domain.volume(np.asarray(filter.states.seen).mean(axis=0))
     tissue = setting.patient.tissue
-    ends = np.zeros(tissue.shape, bool)
-    for axis in range(3):
-        for place in (1, -2):
-            face = [slice(None)] * 3
-            face[axis] = slice(place, place + 1 if place > 0 else -1)
-            ends[tuple(face)] = True
-    share = float((seen[ends & tissue] > threshold).any()) if (ends & tissue).any() else 0.0
-    if not share:
+    ends = np.ones(tissue.shape, bool)
+    ends[2:-2, 2:-2, 2:-2] = False  # the outermost layer is never tissue
+    if not (seen[ends & tissue] > threshold).any():
         return []
     return [
         "The tumor has reached the end of the simulated box: what lies beyond is not seen."

@@ -116,4 +116,9 @@ def diameter_of_volume(volume_ml: float) -> float:
             expected="finite and not negative, mL",
             got=f"{volume_ml:g}",
         )
-    return float(np.cbrt(6000.0 * volume_ml / math.pi))
+    return float(ball_diameters_mm(np.asarray(volume_ml)))
+
+
+def ball_diameters_mm(volumes_ml: np.ndarray) -> np.ndarray:
+    """(...) diameters in mm of the balls of (...) volumes, (6 V / π)^(1/3)."""
+    return np.asarray(np.cbrt(6000.0 * np.asarray(volumes_ml, float) / math.pi))

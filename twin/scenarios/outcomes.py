@@ -89,6 +89,12 @@ class Outcomes:
         arrays = {name: getattr(self, name)[index] for name in (*_PLAN_DRAW, *_PLAN_DRAW_TIME)}
         return replace(self, plans=tuple(self.plans[i] for i in index), **arrays)
 
+    def first_draws(self, count: int) -> Outcomes:
+        """The outcomes under the first draws."""
+        arrays = {name: getattr(self, name)[:, :count] for name in (*_PLAN_DRAW, *_PLAN_DRAW_TIME)}
+        drawn = {name: values[:count] for name, values in self.parameters.items()}
+        return replace(self, parameters=drawn, **arrays)
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Flat arrays for a file: one per field, "parameters/<name>", the plans as JSON bytes."""
         arrays = {

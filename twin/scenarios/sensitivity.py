@@ -10,7 +10,7 @@ beside the parameters that still are at their priors. That split is exact.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from scipy import special
 
 from twin.calibration.posterior import Posterior
 from twin.draws import setting_of
+from twin.observation.volume import ball_diameters_mm
 from twin.scenarios.engines import Engine, one_by_one
 from twin.scenarios.indices import (
     MorrisEffects,
@@ -108,7 +109,7 @@ def quantities_of(outcomes: Outcomes) -> tuple[tuple[Quantity, ...], Float[np.nd
         seen = int(np.searchsorted(times, end, side="right")) - 1
         before = "before surgery" if cuts else "at the horizon"
         add(f"viable burden {before}", LOG_ML, end, _log_ml(outcomes.endpoint_ml[index]))
-        diameter = diameter_mm(outcomes.visible_ml[index, :, seen])
+        diameter = ball_diameters_mm(outcomes.visible_ml[index, :, seen])
         add(f"visible diameter {before}", "mm", times[seen], diameter)
         if cuts:
             left = _log_ml(outcomes.residual_ml[index])
@@ -119,11 +120,6 @@ def quantities_of(outcomes: Outcomes) -> tuple[tuple[Quantity, ...], Float[np.nd
 
 
 LOG_ML = "log10 mL"
-
-
-def diameter_mm(volume_ml: np.ndarray) -> np.ndarray:
-    """Diameter of a ball of a volume, (6 V / pi)^(1/3)."""
-    return np.cbrt(6.0e3 * np.asarray(volume_ml, float) / np.pi)
 
 
 def _log_ml(burden_ml: np.ndarray) -> np.ndarray:
@@ -162,16 +158,8 @@ def simulate_scores(
         if progress is not None:
             done = min(len(parts) * block, len(scores))
             progress(done * len(plans), len(scores) * len(plans))
-    return _first(concatenate([parts[i] for i in range(blocks)], axis="draw"), len(scores))
-
-
-def _first(outcomes: Outcomes, count: int) -> Outcomes:
-    """The outcomes of the first draws."""
-    per_draw = ("viable_ml", "visible_ml", "endpoint_ml", "residual_ml", "outside_margin_ml")
-    per_draw += ("progression_days", "progressed", "tumor_bed_gy", "status")
-    arrays = {name: getattr(outcomes, name)[:, :count] for name in per_draw}
-    drawn = {name: values[:count] for name, values in outcomes.parameters.items()}
-    return replace(outcomes, parameters=drawn, **arrays)
+    whole = concatenate([parts[i] for i in range(blocks)], axis="draw")
+    return whole.first_draws(len(scores))
 
 
 def sensitivity(

@@ -121,7 +121,7 @@ def follow(
     """Give a plan from the decision day on, and let the strategy react to every scan."""
     protocol = patient.protocol
     day, given, names = protocol.decision_day, Schedule(), [plan.name]
-    volumes = [np.array([patient.visible_ml(state)])]
+    volumes = [patient.visible_ml(state)[None]]
     for stop in (*protocol.scan_days, protocol.end_day):
         given += plan.schedule.between(day, stop)
         state, visible = patient.advance(state, given, day, stop)

@@ -109,12 +109,11 @@ class TrialPatient:
                 where=f"patient {self.number} of world {self.world.name}",
                 got=f"not finite or outside 0..1 by day {stop_day:g}",
             )
-        visible = (np.asarray(states.seen) > VISIBLE).sum(axis=-1) * self.domain.voxel_ml
-        return states.at(-1), visible
+        return states.at(-1), self.visible_ml(states)
 
-    def visible_ml(self, state: State) -> float:
-        """Visible volume, mL."""
-        return float((np.asarray(state.seen) > VISIBLE).sum() * self.domain.voxel_ml)
+    def visible_ml(self, state: State) -> Float[np.ndarray, "*weeks"]:
+        """Visible volume, mL; leading axes are kept."""
+        return np.asarray((np.asarray(state.seen) > VISIBLE).sum(axis=-1) * self.domain.voxel_ml)
 
     def scan(self, state: State, day: float) -> Visit:
         """What the clinic gets: a density image with noise, and an outline where one can be drawn.

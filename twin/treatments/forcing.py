@@ -18,6 +18,8 @@ from twin.errors import TwinError
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import Schedule
 
+SHARED_STEPS = 64
+"""Courses are padded to multiples of this many steps, so that most share a compiled program."""
 MAX_STEP_DAYS = 3.0
 """Longest time step by default; the diffusion part is sub-stepped where stability asks for it."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
