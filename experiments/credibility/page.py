@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from string import Template
 from typing import Any
 
+from experiments.console import NOT_CLINICAL
 from experiments.credibility import evidence_sections as evidence
 from experiments.credibility import framing_sections as framing
 from experiments.credibility.sensitivity_section import sensitivity
 from experiments.report.markup import Markup, element, join, paragraph
+from experiments.report.plain_page import Section, plain_page
 
 _SECTIONS = (
     ("question", "Question", "Question of interest and context of use", framing.question),
@@ -34,40 +34,49 @@ _SECTIONS = (
 )
 
 
+_STYLE = """
+.fields { display: grid; grid-template-columns: max-content 1fr; gap: 12px 18px; margin: 0; }
+.fields dt { color: var(--soft); }
+.fields dd { margin: 0; border-bottom: 1px solid #9aa1a6; min-height: 1.6em; }
+.none { color: #8f2d00; font-weight: 600; }
+@media print { .fields dd { min-height: 2.4em; } section { break-inside: auto; } }
+"""
+
+
 def render(record: dict[str, Any]) -> str:
     """The page of a record."""
-    sections = [
-        element("section", element("h2", f"{number}. {title}"), content(record), id=key)
-        for number, (key, _, title, content) in enumerate(_SECTIONS, start=1)
-    ]
-    own = files(__package__).joinpath("template.html").read_text(encoding="utf-8")
-    style = files("experiments.report").joinpath("style.css").read_text(encoding="utf-8")
-    return Template(own).substitute(
-        title=element("title", f"oncotwin credibility: {record['question']['patient']}"),
-        style=style.replace("\r\n", "\n"),
-        head=_head(record),
-        links=join(element("a", short, href=f"#{key}") for key, short, _, _ in _SECTIONS),
-        sections=join(sections, "\n"),
+    asked = record["question"]
+    return plain_page(
+        f"Credibility report: {asked['patient']}",
+        f"{asked['site']}, {asked['visits']} visits, {len(asked['fitted_visits'])} of them"
+        f" fitted by {asked['model']} ({asked['method']}); made {record['made']}",
+        window_title=f"oncotwin credibility: {asked['patient']}",
+        notices=_notices(record),
+        sections=[
+            Section(f"{number}. {heading}", content(record), link, key)
+            for number, (key, link, heading, content) in enumerate(_SECTIONS, start=1)
+        ],
+        style=_STYLE,
+        footer=join(
+            [
+                NOT_CLINICAL,
+                " Every figure stands in credibility.json beside this page; ",
+                element("code", "oncotwin credibility RUN"),
+                " makes both anew.",
+            ]
+        ),
     )
 
 
-def _head(record: dict[str, Any]) -> Markup:
-    asked = record["question"]
+def _notices(record: dict[str, Any]) -> list[Markup]:
+    """What a reader has to know first."""
     badges = [
         element("span", "Research use, not for clinical decisions", class_="badge stop"),
         element("span", "Holds names of the patient and its visits", class_="badge private"),
     ]
     if record["simulated"]:
         badges.append(element("span", "Contains simulated data", class_="badge simulated"))
-    parts: list[Markup] = [
-        element("h1", f"Credibility report: {asked['patient']}"),
-        paragraph(
-            f"{asked['site']}, {asked['visits']} visits, {len(asked['fitted_visits'])} of them"
-            f" fitted by {asked['model']} ({asked['method']}); made {record['made']}",
-            class_="subtitle",
-        ),
-        element("div", *badges, class_="badges"),
-    ]
+    parts = [element("div", *badges, class_="badges")]
     if record["simulated"]:
         bold = element("strong", "Simulated: ")
         parts.append(paragraph(bold, record["simulated"], class_="notice simulated"))
@@ -75,4 +84,4 @@ def _head(record: dict[str, Any]) -> Markup:
         bold = element("strong", "The calibration did not converge. ")
         text = "Its intervals, and every forecast, ranking and figure below that rests on them,"
         parts.append(paragraph(bold, text, " cannot be relied on.", class_="notice stop"))
-    return join(parts)
+    return parts

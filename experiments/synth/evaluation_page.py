@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.report.markup import Markup, bullets, element, number, paragraph, table
-from experiments.report.plain_page import plain_page
+from experiments.report.plain_page import Section, plain_page
 from experiments.synth.charts import attack_chart, effect_chart
 from experiments.synth.evaluate import Evaluation
 from experiments.synth.picture_sheet import picture_sheet
@@ -50,14 +50,14 @@ def evaluation_page(result: Evaluation, synthetic: ScanCohort, test: ScanCohort)
         _subtitle(result),
         window_title="oncotwin: synthetic cohort",
         notices=notices,
-        sections={
-            "Verdicts": _verdicts(result),
-            "Pictures": _pictures(synthetic, test),
-            "Fidelity": _fidelity(result),
-            "Radiomics": _radiomics(result),
-            "Utility": _utility(result),
-            "Privacy": _privacy(result),
-        },
+        sections=[
+            Section("Verdicts", _verdicts(result)),
+            Section("Pictures", _pictures(synthetic, test)),
+            Section("Fidelity", _fidelity(result)),
+            Section("Radiomics", _radiomics(result)),
+            Section("Utility", _utility(result)),
+            Section("Privacy", _privacy(result)),
+        ],
         style=_STYLE,
     )
 

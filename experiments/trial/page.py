@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.report.drawing import BLUE, GREEN, ORANGE, RED, line, svg, text
 from experiments.report.markup import Markup, bullets, element, number, paragraph, table
-from experiments.report.plain_page import plain_page
+from experiments.report.plain_page import Section, plain_page
 from experiments.trial.words import days, gained, in_words
 from twin.scenarios.trial_result import Arm, TrialResult
 from twin.scenarios.trial_strategies import DESCRIPTIONS
@@ -30,18 +30,18 @@ table.wide td { white-space: nowrap; }
 
 def trial_page(results: Sequence[TrialResult]) -> str:
     """HTML of a trial."""
-    sections: dict[str, object] = {"Findings": bullets(in_words(results))}
-    sections |= {f"World {result.world}": _world(result) for result in results}
-    sections["Strategies"] = bullets(
-        f"{arm.name}: {DESCRIPTIONS.get(arm.name, '')}" for arm in results[0].arms
-    )
+    strategies = bullets(f"{arm.name}: {DESCRIPTIONS.get(arm.name, '')}" for arm in results[0].arms)
     patients = results[0].patients
     return plain_page(
         "Virtual trial",
         f"{patients} simulated patients of each world, every one treated by every strategy",
         window_title="oncotwin: virtual trial",
         notices=[paragraph(NOTICE, class_="notice simulated")],
-        sections=sections,
+        sections=[
+            Section("Findings", bullets(in_words(results))),
+            *(Section(f"World {result.world}", _world(result)) for result in results),
+            Section("Strategies", strategies),
+        ],
         style=_STYLE,
     )
 
