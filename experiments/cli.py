@@ -69,6 +69,9 @@ def calibrate(
     spacing_mm: Annotated[
         float | None, Parameter(help="Resample to cubic voxels of this size first.")
     ] = None,
+    parametrization: Annotated[
+        str, Parameter(help="Coordinates of the fit: diffusivity-rate or length-speed.")
+    ] = "diffusivity-rate",
     seed: Annotated[int, Parameter(help="Seed of every random draw of this run.")] = 0,
     restart: Restart = False,
 ) -> None:
@@ -86,7 +89,12 @@ def calibrate(
         return
     with console.working("Calibrating"):
         run, posterior = workflow.calibrate_run(
-            patient, output, method=method, spacing_mm=spacing_mm, **chosen
+            patient,
+            output,
+            method=method,
+            spacing_mm=spacing_mm,
+            parametrization=parametrization,
+            **chosen,
         )
     console.print_calibration(posterior)
     _next(run, "forecast")

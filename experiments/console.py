@@ -89,10 +89,16 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def print_calibration(posterior: Posterior | PatientLesion) -> None:
     """Parameters with intervals, and what the data does not determine."""
+    from twin.calibration.parametrization import front_summary
+    from twin.calibration.posterior import Posterior
+
     table = Table(title=f"Calibrated to {', '.join(posterior.fitted_visits)}")
     for column in ("parameter", "unit", "value", "90 % interval", "90 % prior", "data says"):
         table.add_column(column, justify="right" if column in ("value",) else "left")
-    for row in posterior.summary():
+    rows = posterior.summary()
+    if isinstance(posterior, Posterior):
+        rows += front_summary(posterior)
+    for row in rows:
         if row["contraction"] is None:
             verdict = "fixed"
         elif row["determined"]:

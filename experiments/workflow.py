@@ -22,6 +22,7 @@ from experiments.store import ShardStore
 from twin import __version__
 from twin.calibration.calibrate import METHODS, Method, calibrate
 from twin.calibration.gauss_newton import GaussNewton
+from twin.calibration.parametrization import PARAMETRIZATIONS
 from twin.calibration.posterior import Posterior
 from twin.calibration.setting import make_setting
 from twin.draws import setting_of
@@ -108,6 +109,7 @@ def calibrate_run(
     method: str = "laplace",
     visits: int | None = None,
     spacing_mm: float | None = None,
+    parametrization: str = PARAMETRIZATIONS[0],
     seed: int = 0,
     restart: bool = False,
 ) -> tuple[Run, Posterior]:
@@ -116,8 +118,15 @@ def calibrate_run(
     Run.refuse_taken(run_folder, restart=restart)
     patient = load_patient(patient_folder)
     prepared = prepare(patient, spacing_mm=spacing_mm)
-    posterior = calibrate(prepared, equations, visits=visits, method=way)
-    chosen = {"model": model, "method": method, "spacing_mm": spacing_mm}
+    posterior = calibrate(
+        prepared, equations, visits=visits, method=way, parametrization=parametrization
+    )
+    chosen = {
+        "model": model,
+        "method": method,
+        "spacing_mm": spacing_mm,
+        "parametrization": parametrization,
+    }
     run = _start(patient_folder, run_folder, patient, posterior, chosen, seed, restart)
     run.save_arrays(
         "posterior.h5",

@@ -13,7 +13,20 @@ from twin.treatments.chemotherapy import SHIPPED_DRUGS
 SITES = frozenset({"glioma", "soft_tissue_sarcoma", "breast", "generic"})
 MODALITIES = frozenset({"T1", "T1C", "T2", "FLAIR", "PET", "CT", "ADC", "CELL_FRACTION"})
 UNITS = frozenset(
-    ["", "1", "a.u.", "SUV", "HU", "1e-3 mm2/s", "mm2/s", "mm2/day", "mm²/day", "1/day", "1/Gy"]
+    [
+        "",
+        "1",
+        "a.u.",
+        "SUV",
+        "HU",
+        "1e-3 mm2/s",
+        "mm2/s",
+        "mm2/day",
+        "mm²/day",
+        "mm/day",
+        "1/day",
+        "1/Gy",
+    ]
     + ["Gy", "day", "days", "mm", "mL", "g/mL", "%"]
 )
 ORIGINS = frozenset({"measured", "literature human", "animal", "assumed"})
@@ -28,6 +41,8 @@ PARAMETERS = frozenset(
         "clearance_half_life",
         "initial_scale",
         "infiltration_length",
+        "front_length",
+        "front_speed",
         "water_adc",
     }
 )

@@ -17,6 +17,7 @@ from experiments.report.markup import (
 )
 from experiments.report.material import Material
 from experiments.report.names import DOI, MODALITIES
+from twin.calibration.parametrization import MEANINGS, front_summary
 from twin.models.priors import growth_priors, radiotherapy_priors
 
 SCORES = {
@@ -59,7 +60,7 @@ def parameter_table(material: Material) -> Markup:
     """Each sampled parameter with its posterior, its prior and where that comes from."""
     names = material.names
     rows = []
-    for row in material.posterior.summary():
+    for row in [*material.posterior.summary(), *front_summary(material.posterior)]:
         unit = names.unit(str(row["unit"]))
         prior = str(row.get("prior_text", row.get("prior", "")))
         citation = names.citation(str(row["citation"]))
@@ -219,6 +220,8 @@ def _description(material: Material, row: dict) -> str:
     """The description; in a shareable report the package's own words or none."""
     if not material.shareable:
         return str(row.get("description", ""))
+    if row["name"] in MEANINGS:
+        return MEANINGS[row["name"]][1]
     known = (*growth_priors("generic"), *radiotherapy_priors("generic"))
     return next((p.description for p in known if p.name == row["name"]), "")
 

@@ -12,6 +12,11 @@ from twin.calibration.gauss_newton import Fit, GaussNewton, fit, straight_in_val
 from twin.calibration.noise import Noise
 from twin.calibration.nuts import NUTS, sample
 from twin.calibration.objective import KINDS, Problem, evaluate, make_problem
+from twin.calibration.parametrization import (
+    PARAMETRIZATIONS,
+    in_diffusivity_and_rate,
+    parametrized,
+)
 from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
 from twin.calibration.resampling import corrected
 from twin.calibration.setting import Setting, make_setting
@@ -38,6 +43,7 @@ def calibrate(
     priors: Mapping[str, Prior] | None = None,
     start: Mapping[str, float] | None = None,
     noise: Mapping[str, Noise] | None = None,
+    parametrization: str = PARAMETRIZATIONS[0],
 ) -> Posterior:
     """Fit a tumor model to the first visits of a patient.
 
@@ -50,6 +56,9 @@ def calibrate(
         start: natural values to start from; prior medians by default.
         noise: of "density" and "outline" where it is known (`independent_noise`); a kind left out
             does not count. None estimates it from the residuals.
+        parametrization: "diffusivity-rate", or "length-speed": the same prior and posterior in
+            coordinates of the front, which are straighter where growth tells little more than its
+            speed (twin/front).
 
     Returns:
         The posterior: point, covariance, samples, intervals, noise and diagnostics.
@@ -58,7 +67,9 @@ def calibrate(
         TwinError: one visit only (growth cannot be known from it), or nothing to fit.
     """
     setting = make_setting(patient, model, visits=visits, priors=priors)
-    return calibrate_setting(setting, method=method, start=start, noise=noise)
+    return calibrate_setting(
+        setting, method=method, start=start, noise=noise, parametrization=parametrization
+    )
 
 
 def calibrate_setting(
@@ -67,6 +78,7 @@ def calibrate_setting(
     method: Method | None = None,
     start: Mapping[str, float] | None = None,
     noise: Mapping[str, Noise] | None = None,
+    parametrization: str = PARAMETRIZATIONS[0],
 ) -> Posterior:
     """Fit a setting; see `calibrate`."""
     if len(setting.fitted) < 2:
@@ -76,7 +88,8 @@ def calibrate_setting(
             expected="at least two visits at different times",
             got="1",
             fix="One scan tells how far the tumor infiltrates, not how fast it grows: add a later"
-            " visit, or simulate from the prior.",
+            " visit, or ask for the length alone (twin.infiltration, oncotwin calibrate"
+            " --visits 1).",
         )
     for kind in noise or ():
         if kind not in KINDS:
@@ -86,7 +99,8 @@ def calibrate_setting(
                 expected=" or ".join(KINDS),
                 got=repr(kind),
             )
-    problem = make_problem(setting)
+    plain = make_problem(setting)
+    problem = parametrized(plain, parametrization)
     method = method or GaussNewton()
     first = method if isinstance(method, GaussNewton) else method.start
     result = point_fit(setting, problem, first, start=start, noise=noise)
@@ -94,7 +108,8 @@ def calibrate_setting(
         result = sample(problem, result, method)
     elif isinstance(method, EnsembleKalman):
         result = invert(problem, result, method)
-    return _posterior(setting, problem, corrected(setting, problem, result))
+    result = in_diffusivity_and_rate(problem, corrected(setting, problem, result))
+    return _posterior(setting, plain, result)
 
 
 def point_fit(
@@ -106,13 +121,13 @@ def point_fit(
     noise: Mapping[str, Noise] | None = None,
 ) -> Fit:
     """The Gauss-Newton fit alone, that every method begins with; see `calibrate`."""
-    scores = setting.table.scores_of(start or {})
+    scores = problem.table.scores_of(start or {})
     return fit(
         lambda at: evaluate(problem, at),
         np.array([scores.get(name, 0.0) for name in problem.names]),
         setting.domain.shape,
         method,
-        straight_in_values(setting.table, problem.names),
+        straight_in_values(problem.table, problem.names),
         noise,
     )
 
