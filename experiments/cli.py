@@ -87,6 +87,13 @@ def calibrate(
             _, lesion = workflow.calibrate_lesion_run(patient, output, **chosen)
         console.print_calibration(lesion)
         return
+    if visits == 1:
+        with console.working("Measuring the infiltration length"):
+            _, one = workflow.infiltration_run(
+                patient, output, model=model, spacing_mm=spacing_mm, seed=seed, restart=restart
+            )
+        console.print_calibration(one)
+        return
     with console.working("Calibrating"):
         run, posterior = workflow.calibrate_run(
             patient,

@@ -14,7 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pandas
 
-    from twin.calibration import Posterior
+    from twin.calibration import Infiltration, Posterior
     from twin.forecasting import Forecast
     from twin.lesions import PatientLesion
     from twin.patient_folder import Finding
@@ -87,7 +87,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     say("No errors." if errors == 0 else f"{errors} error{'s' if errors > 1 else ''}.")
 
 
-def print_calibration(posterior: Posterior | PatientLesion) -> None:
+def print_calibration(posterior: Posterior | PatientLesion | Infiltration) -> None:
     """Parameters with intervals, and what the data does not determine."""
     from twin.calibration.parametrization import front_summary
     from twin.calibration.posterior import Posterior
@@ -99,7 +99,9 @@ def print_calibration(posterior: Posterior | PatientLesion) -> None:
     if isinstance(posterior, Posterior):
         rows += front_summary(posterior)
     for row in rows:
-        if row["contraction"] is None:
+        if row["point"] is None:
+            verdict = "cannot be known from one scan"
+        elif row["contraction"] is None:
             verdict = "fixed"
         elif row["determined"]:
             verdict = f"{row['contraction']:.0%} narrower"
@@ -109,8 +111,8 @@ def print_calibration(posterior: Posterior | PatientLesion) -> None:
         table.add_row(
             row["name"] + animal,
             row["unit"],
-            f"{row['point']:.3g}",
-            f"{row['low']:.3g} to {row['high']:.3g}",
+            "" if row["point"] is None else f"{row['point']:.3g}",
+            "" if row["point"] is None else f"{row['low']:.3g} to {row['high']:.3g}",
             f"{row['prior_low']:.3g} to {row['prior_high']:.3g}",
             verdict,
         )

@@ -22,6 +22,7 @@ from experiments.store import ShardStore
 from twin import __version__
 from twin.calibration.calibrate import METHODS, Method, calibrate
 from twin.calibration.gauss_newton import GaussNewton
+from twin.calibration.infiltration import Infiltration, infiltration
 from twin.calibration.parametrization import PARAMETRIZATIONS
 from twin.calibration.posterior import Posterior
 from twin.calibration.setting import make_setting
@@ -54,6 +55,7 @@ FINALISTS, FRESH_DRAWS = 10, 200
 Progress = Callable[[int, int], None]
 
 
+FISHER_KPP = "fisher-kpp"
 LESION = "lesion-"
 """Beginning of the names of models that know a lesion's volume alone."""
 
@@ -168,11 +170,35 @@ def calibrate_lesion_run(
     return run, found
 
 
+def infiltration_run(
+    patient_folder: str | Path,
+    run_folder: str | Path,
+    *,
+    model: str,
+    spacing_mm: float | None = None,
+    seed: int = 0,
+    restart: bool = False,
+) -> tuple[Run, Infiltration]:
+    """Infiltration length from the first visit of a patient; the run holds no forecast."""
+    if model != FISHER_KPP:
+        raise TwinError(
+            "one scan is read by the wave of logistic growth",
+            where="--model",
+            expected=FISHER_KPP,
+            got=model,
+        )
+    Run.refuse_taken(run_folder, restart=restart)
+    patient = load_patient(patient_folder)
+    found = infiltration(prepare(patient, spacing_mm=spacing_mm), seed=seed)
+    chosen = {"model": model, "spacing_mm": spacing_mm}
+    return _start(patient_folder, run_folder, patient, found, chosen, seed, restart), found
+
+
 def _start(
     patient_folder: str | Path,
     run_folder: str | Path,
     patient: Patient,
-    found: Posterior | PatientLesion,
+    found: Posterior | PatientLesion | Infiltration,
     chosen: dict[str, Any],
     seed: int,
     restart: bool,
@@ -199,6 +225,14 @@ def load_posterior(run: Run) -> Posterior:
             expected="a run of " + ", ".join(MODELS),
             got=chosen["model"],
             fix="Calibrate a spatial model, or forecast volumes with twin.lesions.fit_patient.",
+        )
+    if chosen["visits"] == 1:
+        raise TwinError(
+            "one scan tells no growth: there is nothing to forecast or to treat",
+            where=f"run {run.folder}",
+            expected="a run of at least two visits",
+            got="the infiltration length of one",
+            fix="Add a later visit to the patient and calibrate again.",
         )
     patient = load_patient(chosen["patient"])
     run.check_inputs(dict(patient.provenance))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twin import models
-    from twin.calibration import GaussNewton, Posterior, calibrate
+    from twin.calibration import GaussNewton, Posterior, calibrate, infiltration
     from twin.domain import Domain, domain_of, make_domain
     from twin.errors import TwinError
     from twin.forecasting import Forecast, forecast
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "twin.calibration": ("GaussNewton", "Posterior", "calibrate"),
+    "twin.calibration": ("GaussNewton", "Posterior", "calibrate", "infiltration"),
     "twin.domain": ("Domain", "domain_of", "make_domain"),
     "twin.errors": ("TwinError",),
     "twin.forecasting": ("Forecast", "forecast"),
@@ -72,6 +72,7 @@ __all__ = [
     "crop_to_tumor",
     "domain_of",
     "forecast",
+    "infiltration",
     "load_patient",
     "make_domain",
     "models",

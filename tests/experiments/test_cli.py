@@ -130,7 +130,10 @@ def test_help_lists_every_command_and_does_not_load_jax():
 
 CALIBRATE = {
     "unknown model": (["--model", "lotka"], r"--model: unknown model 'lotka' .*fisher-kpp"),
-    "one visit": (["--visits", 1], r"growth cannot be calibrated from one visit .*later visit"),
+    "one visit of Gompertz growth": (
+        ["--visits", 1, "--model", "gompertz"],
+        r"read by the wave of logistic growth .*expected fisher-kpp, got gompertz",
+    ),
     "too many visits": (["--visits", 99], r"visits: .*to 6, got 99"),
     "no visits": (["--visits", 0], r"visits: .*to 6, got 0"),
     "negative spacing": (["--spacing-mm=-1"], r"spacing_mm is out of range"),

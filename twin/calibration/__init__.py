@@ -3,6 +3,7 @@
 from twin.calibration.calibrate import METHODS, calibrate
 from twin.calibration.ensemble_kalman import EnsembleKalman
 from twin.calibration.gauss_newton import GaussNewton
+from twin.calibration.infiltration import Infiltration, infiltration
 from twin.calibration.noise import Noise, independent_noise
 from twin.calibration.nuts import NUTS
 from twin.calibration.posterior import Posterior
@@ -12,8 +13,10 @@ __all__ = [
     "NUTS",
     "EnsembleKalman",
     "GaussNewton",
+    "Infiltration",
     "Noise",
     "Posterior",
     "calibrate",
     "independent_noise",
+    "infiltration",
 ]

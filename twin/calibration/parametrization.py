@@ -99,7 +99,7 @@ def front_summary(posterior: Posterior, level: float = 0.9) -> list[dict[str, An
         low, high = np.quantile(after[name], ends)
         prior_low, prior_high = np.quantile(before[name], ends)
         free = any(n in posterior.names for n in GROWTH)
-        contraction = _contraction(after[name], before[name]) if free else None
+        contraction = score_contraction(after[name], before[name]) if free else None
         rows.append(
             {
                 "name": name,
@@ -120,7 +120,7 @@ def front_summary(posterior: Posterior, level: float = 0.9) -> list[dict[str, An
     return rows
 
 
-def _contraction(after: np.ndarray, before: np.ndarray) -> float:
+def score_contraction(after: np.ndarray, before: np.ndarray) -> float:
     """1 − deviation of the draws in scores under the distribution of `before`."""
     ranks = np.searchsorted(np.sort(before), after)
     scores = special.ndtri((ranks + 0.5) / (len(before) + 1.0))
