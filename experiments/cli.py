@@ -1,5 +1,5 @@
-"""The command line: check, calibrate, forecast, assimilate, sweep, report, sensitivity,
-credibility, features, predict, lesions, synth, trial, bench, demo.
+"""The command line: check, calibrate, compare-models, forecast, assimilate, sweep, report,
+sensitivity, credibility, features, predict, lesions, synth, trial, bench, demo.
 
 JAX and everything that needs it are imported inside the commands, so that `--help` and `check`
 start at once.
@@ -105,6 +105,44 @@ def calibrate(
         )
     console.print_calibration(posterior)
     _next(run, "forecast")
+
+
+@app.command
+def compare_models(
+    patient: Annotated[Path, Parameter(help="Patient folder with patient.yaml.")],
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Run folder to make.")],
+    model: Annotated[
+        list[str] | None,
+        Parameter(help="A spatial model; give it twice or more. Fisher-KPP and Gompertz else."),
+    ] = None,
+    visits: Annotated[
+        int | None, Parameter(help="Visits to fit, at least 3; the rest only judges.")
+    ] = None,
+    spacing_mm: Annotated[
+        float | None, Parameter(help="Resample to cubic voxels of this size first.")
+    ] = None,
+    draws: Annotated[int, Parameter(help="Posterior draws of every forecast.")] = 64,
+    seed: Annotated[int, Parameter(help="Seed of every random draw of this run.")] = 0,
+    restart: Restart = False,
+) -> None:
+    """Weigh several tumor models of one patient and score their average forecast."""
+    from experiments import console
+    from experiments.model_comparison import compare_run, print_comparison
+
+    _use_cores()
+    with console.working("Calibrating every model, twice and more"):
+        _, found = compare_run(
+            patient,
+            output,
+            models=model or ["fisher-kpp", "gompertz"],
+            visits=visits,
+            spacing_mm=spacing_mm,
+            draws=draws,
+            seed=seed,
+            restart=restart,
+        )
+    print_comparison(found)
 
 
 @app.command

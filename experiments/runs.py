@@ -1,7 +1,7 @@
 """The run folder: what was computed from which patient files, with which versions and seeds.
 
 run.json        schema, seed, configuration, SHA-256 of the inputs, history of steps
-posterior.h5 forecast.h5 plans.json ranking.json sensitivity.json
+posterior.h5 comparison.json forecast.h5 plans.json ranking.json sensitivity.json
 report.html credibility.html credibility.json
 shards/NNNN.h5 ledger.jsonl     (experiments/store.py)
 """
@@ -41,6 +41,7 @@ DESCRIPTION = "run.json"
 _WRITE_LOCK = ".run.lock"
 _RESULTS = {
     "posterior.h5": "calibrate",
+    "comparison.json": "compare-models",
     "forecast.h5": "forecast",
     "filter.h5": "assimilate",
     "monitoring.json": "assimilate",

@@ -218,6 +218,14 @@ def _start(
 def load_posterior(run: Run) -> Posterior:
     """The posterior of a run, with its patient; an error where the patient's files have changed."""
     chosen = run.configuration
+    if "models" in chosen:
+        raise TwinError(
+            "a comparison of models holds no posterior to go on from",
+            where=f"run {run.folder}",
+            expected="a run of `oncotwin calibrate`",
+            got="a comparison of " + ", ".join(chosen["models"]),
+            fix="Calibrate the model of your choice: `oncotwin calibrate PATIENT --model NAME`.",
+        )
     if chosen["model"].startswith(LESION):
         raise TwinError(
             "a lesion model knows volumes alone: there is nothing to forecast in space",

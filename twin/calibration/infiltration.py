@@ -46,7 +46,7 @@ PROFILE_ERROR = 0.1
 _DRAWS, _CANDIDATES = 4000, 200_000
 _VOXEL_BIAS, _VOXEL_SD = 0.28, 0.15
 _OUTSIDE = 0.05
-_REACH = 70.0
+_REACH, _FARTHEST = 70.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ def infiltration(
 
     Taken from two surfaces: those at a cell fraction of 0.6 and 0.2 of a CELL_FRACTION image; else
     the outlines with the smallest and the largest volume; else the surface of 0.6 in an ADC map and
-    the outline around it. Thresholds of outlines, the scale of images and D and ρ have the priors of
-    the parameter table.
+    the outline around it. Thresholds of outlines, the scale of images and D and ρ have the priors
+    of the parameter table.
 
     Args:
         patient: cropped or not.
@@ -160,8 +160,8 @@ def infiltration(
     readers = READER_MM * np.sqrt(sum(surface.drawn for surface in (inner, outer)))
     absolute = float(np.hypot(readers, voxel_sd_mm))
     sd = np.hypot(absolute, PROFILE_ERROR * expected)
-    weight = np.exp(-0.5 * ((gap_mm - expected) / sd) ** 2) / sd * (upper > lower)
-    if (weight > 0.0).sum() < 100 or weight.sum() ** 2 < 100.0 * (weight**2).sum():
+    off = np.where(upper > lower, np.abs(gap_mm - expected) / sd, np.inf)
+    if off.min() > _FARTHEST:
         raise TwinError(
             "no infiltration length of the prior explains the two surfaces",
             where=f"visit {setting.fitted[0].name}",
@@ -169,6 +169,7 @@ def infiltration(
             got=f"{gap_mm:.1f} mm",
             fix="Check the masks and their labels, or give priors of the thresholds.",
         )
+    weight = np.exp(0.5 * (off.min() ** 2 - off**2)) / sd
     chosen = random.choice(_CANDIDATES, _DRAWS, p=weight / weight.sum())
     return Infiltration(
         table=setting.table,
@@ -207,7 +208,9 @@ def _surfaces(setting: Setting) -> tuple[_Surface, _Surface]:
     visit, patient = setting.fitted[0], setting.patient
     density = raw_density(patient, visit)
     drawn = [
-        _Surface(ndimage.binary_fill_holes(mask), label, f"visibility_threshold_{label}")
+        _Surface(
+            np.asarray(ndimage.binary_fill_holes(mask)), label, f"visibility_threshold_{label}"
+        )
         for label, mask in sorted(visit.masks.items(), key=lambda item: item[1].sum())
         if mask.any()
     ]
@@ -216,7 +219,9 @@ def _surfaces(setting: Setting) -> tuple[_Surface, _Surface]:
         kept, measured = denoised(*density)
         for level in LEVELS:
             mask = ndimage.binary_fill_holes(np.where(measured, kept, 0.0) > level)
-            shown.append(_Surface(mask, f"cell fraction {level:g}", "initial_scale", level))
+            shown.append(
+                _Surface(np.asarray(mask), f"cell fraction {level:g}", "initial_scale", level)
+            )
     if "CELL_FRACTION" in visit.images and all(surface.mask.any() for surface in shown):
         pair = shown[0], shown[1]
     elif len(drawn) > 1:

@@ -18,7 +18,7 @@ from twin.front import GROWTH, LENGTH, LENGTH_AT_SPEED, SPEED, FrontTable, front
 PARAMETRIZATIONS = ("diffusivity-rate", "length-speed")
 """Coordinates in which calibration can work, by name."""
 _GAUSSIAN_DRAWS, _TABLE_DRAWS = 4096, 4000
-_NEW = dict(zip(GROWTH, (SPEED, LENGTH_AT_SPEED), strict=True))
+_NEW: dict[str, str] = dict(zip(GROWTH, (SPEED, LENGTH_AT_SPEED), strict=True))
 MEANINGS = {
     LENGTH: ("mm", "infiltration length of the front, √(D/ρ)"),
     SPEED: ("mm/day", "speed of the front, 2 √(Dρ)"),
