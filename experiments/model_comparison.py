@@ -108,8 +108,8 @@ def print_comparison(found: Comparison) -> None:
     console.say(
         f"Log score: of {', '.join(found.scored)}, each predicted from the visits before it;"
         " weights follow from it. 90 %: where weights would lie had these visits come out"
-        f" otherwise. If true: mean weight of a model for visits of its own; near {1 / len(found.names):.2f},"
-        " these visits cannot tell the models apart."
+        " otherwise. If true: mean weight of a model for visits of its own; near"
+        f" {1 / len(found.names):.2f}, these visits cannot tell the models apart."
     )
     sources = ", ".join(f"{kind} from {name}" for kind, name in evidence.noise_from.items())
     console.say(f"Evidence is Laplace's under one noise ({sources}) and rests on the priors.")
