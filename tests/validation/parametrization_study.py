@@ -40,8 +40,11 @@ class Measured:
     misfit: float
 
 
-def measured(seed: int, name: str, shown: str = "outlines") -> Measured:
-    """Fit and sample the first two visits of a patient; `shown` says what calibration sees."""
+def measured(seed: int, name: str, shown: str = "outlines", *, chains: bool = False) -> Measured:
+    """Fit the first two visits of a patient; `shown` says what calibration sees.
+
+    With `chains` also by NUTS; without, its figures are NaN.
+    """
     patient = patient_of("fisher-kpp", seed)
     kept = SHOWN[shown]
     visits = [
@@ -52,16 +55,22 @@ def measured(seed: int, name: str, shown: str = "outlines") -> Measured:
     setting = make_setting(patient, FisherKPP(), visits=VISITS)
     problem = parametrized(make_problem(setting), name)
     found = point_fit(setting, problem, GaussNewton())
-    chains = sample(problem, found, CHAINS)
     sd = np.sqrt(np.diag(found.covariance))
+    first = {
+        "name": name,
+        "converged": found.converged,
+        "iterations": found.iterations,
+        "correlation": float(found.covariance[0, 1] / sd[0] / sd[1]),
+    }
+    if not chains:
+        return Measured(**first, effective_per_1000=np.nan, rhat=np.nan, misfit=np.nan)
+    drawn = sample(problem, found, CHAINS)
+    gradients = drawn.iterations - found.iterations
     return Measured(
-        name,
-        found.converged,
-        found.iterations,
-        float(found.covariance[0, 1] / sd[0] / sd[1]),
-        1000.0 * chains.checks["effective_draws"] / (chains.iterations - found.iterations),
-        chains.checks["rhat"],
-        _apart(problem, found, chains),
+        **first,
+        effective_per_1000=1000.0 * drawn.checks["effective_draws"] / gradients,
+        rhat=drawn.checks["rhat"],
+        misfit=_apart(problem, found, drawn),
     )
 
 
