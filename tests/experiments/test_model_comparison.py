@@ -54,4 +54,4 @@ def test_one_scan_gives_a_length_and_a_run_that_refuses_to_forecast(tmp_path):
     assert rows["front_length"]["low"] < rows["front_length"]["high"]
     assert rows["diffusivity"]["point"] is None and rows["proliferation_rate"]["low"] is None
     for command in ("forecast", "sweep", "report"):
-        refused(oncotwin(command, run), "one scan tells no growth .*at least two visits")
+        refused(oncotwin(command, run), r"one scan tells no growth: .*at least two visits")
