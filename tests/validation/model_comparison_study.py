@@ -78,9 +78,15 @@ def patient_of(truth: str, seed: int) -> Patient:
     )
 
 
-def judge(truth: str, seed: int) -> Judged:
-    """Compare the models on one patient; CRPS in shares of what was observed."""
-    found = compare_models(patient_of(truth, seed), MODELS, visits=FITTED, seed=seed)
+def judge(truth: str, seed: int) -> Judged | None:
+    """Compare the models on one patient; CRPS in shares of what was observed.
+
+    None for a tumor that is never outlined after the fitted visits: nothing to take shares of.
+    """
+    patient = patient_of(truth, seed)
+    if not any(visit.masks["gtv"].any() for visit in patient.visits[FITTED:]):
+        return None
+    found = compare_models(patient, MODELS, visits=FITTED, seed=seed)
     return Judged(
         truth,
         dict(zip(found.names, found.weights, strict=True)),

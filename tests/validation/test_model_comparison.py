@@ -8,7 +8,9 @@ PATIENTS = 20
 
 
 def test_the_average_is_no_worse_than_the_best_single_model_and_weights_know_their_limits():
-    found = [judge(truth, seed) for truth in MODELS for seed in range(PATIENTS)]
+    judged = [judge(truth, seed) for truth in MODELS for seed in range(PATIENTS)]
+    found = [row for row in judged if row is not None]
+    assert len(found) > 0.9 * len(judged)
     for truth in MODELS:
         rows = [row for row in found if row.truth == truth]
         weight, evidence, if_true = (

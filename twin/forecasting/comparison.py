@@ -37,7 +37,7 @@ from twin.patient import Patient
 
 LEAST_VISITS = 3
 """Fitted visits: two to fit, one to predict."""
-_REPEATS = 2000
+_REPEATS, _MIXTURE = 2000, 4096
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def compare_models(
         models: two or more by name.
         visits: how many to fit, at least three; the rest only judges. None fits all.
         method: of every calibration.
-        draws: of every forecast, and of the average.
+        draws: of every forecast.
         seed: of the draws.
 
     Raises:
@@ -272,12 +272,13 @@ def average_scores(
 
 
 def mixture(draws: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """As many draws as one model has, from each in proportion to its weight."""
-    size = len(draws[0])
-    counts = np.floor(weights * size).astype(int)
-    left = np.argsort(counts - weights * size)[: size - counts.sum()]
-    counts[left] += 1
-    return np.concatenate([values[:n] for values, n in zip(draws, counts, strict=True)])
+    """(about 4,096,) equally likely values: all draws of each model, repeated by its weight.
+
+    All of them: models share their random numbers, so that a few draws of each would be the same
+    few draws again.
+    """
+    counts = np.round(weights * _MIXTURE).astype(int)
+    return np.concatenate([np.resize(v, n) for v, n in zip(draws, counts, strict=True)])
 
 
 def _crps(found: Sequence[Sequence[Prediction]], seed: int) -> dict[str, np.ndarray]:
