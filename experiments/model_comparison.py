@@ -118,6 +118,14 @@ def print_comparison(found: Comparison) -> None:
         if scores:
             listed = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
             console.say(f"Held-out CRPS of the {text}, mL (smaller is better): {listed}")
-    if not (found.converged and all(evidence.converged)):
-        console.say("Warning: a calibration did not converge; do not rely on these weights.")
+    unsettled = [
+        name
+        for name, posterior, converged in zip(
+            found.names, found.posteriors, evidence.converged, strict=True
+        )
+        if not (posterior.converged and converged)
+    ]
+    if unsettled:
+        names = ", ".join(unsettled)
+        console.say(f"Warning: calibration did not converge ({names}): do not rely on its weight.")
     console.say(console.NOT_CLINICAL)
