@@ -132,7 +132,8 @@ def test_plans_are_grouped_where_the_data_cannot_order_them(page, results):
 def test_parameters_show_prior_contraction_and_source(page):
     table = words(page.split('<section id="parameters">')[1].split("</section>")[0])
     assert "log-normal, median 0.12, sigma 0.5" in table
-    assert table.count("rests on prior") == 3 and table.count(" determined ") == 3
+    assert "speed of the front" in table and "infiltration length of the front" in table
+    assert table.count("rests on prior") == 3 and table.count(" determined ") == 3 + 2
     assert "10.1000/example.123" in table and "90 %" in table
 
 
