@@ -12,7 +12,7 @@ from twin.calibration.gauss_newton import Fit, GaussNewton, fit, straight_in_val
 from twin.calibration.noise import Noise
 from twin.calibration.nuts import NUTS, sample
 from twin.calibration.objective import KINDS, Problem, evaluate, make_problem
-from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
+from twin.calibration.posterior import Posterior
 from twin.calibration.resampling import corrected
 from twin.calibration.setting import Setting, make_setting
 from twin.errors import TwinError
@@ -167,11 +167,6 @@ def _warnings(setting: Setting, posterior: Posterior, checks: Mapping[str, float
                 f"The front is {length:.1f} mm wide, less than two voxels of {voxel:.1f} mm:"
                 " its speed depends on the grid. Use a finer grid."
             )
-    undetermined = [
-        name
-        for name, known in zip(posterior.names, posterior.contraction, strict=True)
-        if known < UNDETERMINED_BELOW
-    ]
-    if undetermined:
-        found.append("The data does not determine " + ", ".join(undetermined) + ".")
+    if posterior.undetermined:
+        found.append("The data does not determine " + ", ".join(posterior.undetermined) + ".")
     return found

@@ -104,9 +104,9 @@ class Varied(FisherKPP):
 
     growth: bool = eqx.field(static=True, default=True)
     kill: bool = eqx.field(static=True, default=True)
-    length_mm: float = eqx.field(static=True, default=20.0)
-    sd: float = eqx.field(static=True, default=0.5)
-    modes: int = eqx.field(static=True, default=20)
+    length_mm: float = eqx.field(static=True, default=12.0)
+    sd: float = eqx.field(static=True, default=0.7)
+    modes: int = eqx.field(static=True, default=40)
     region_mm: tuple[Corner, Corner] | None = eqx.field(static=True, default=None)
 
     def table(self, site: str, drugs: tuple[str, ...], tissues: tuple[str, ...]) -> ParameterTable:
@@ -121,7 +121,7 @@ class Varied(FisherKPP):
                     score,
                     "1",
                     StandardNormal(),
-                    f"coefficient of the map of the {what}",
+                    f"map of the {what}",
                     f"assumed: correlation length {self.length_mm:g} mm, spread of the logarithm"
                     f" {self.sd:g}",
                     "assumed",

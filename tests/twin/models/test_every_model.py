@@ -204,7 +204,7 @@ def test_a_course_can_be_interrupted_and_continued(name):
 @settings(max_examples=5)
 @given(
     seed=st.integers(0, 10**6),
-    scores=st.lists(st.floats(-3.0, 3.0), min_size=40, max_size=40),
+    scores=st.lists(st.floats(-3.0, 3.0), min_size=60, max_size=60),
     growth=st.floats(0.0, 0.5),
     diffusivity=st.floats(0.001, 10.0),
 )
