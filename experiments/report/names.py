@@ -28,6 +28,8 @@ PARAMETERS = frozenset(
         "clearance_half_life",
         "initial_scale",
         "infiltration_length",
+        "growth_map",
+        "kill_map",
         "water_adc",
     }
 )

@@ -165,9 +165,7 @@ def auc(score: np.ndarray, positive: np.ndarray) -> float:
     ranks = np.empty(score.size)
     ranks[order] = np.repeat(first + 0.5 * (counts + 1), counts)
     hits = int(positive.sum())
-    return float(
-        (ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * (positive.size - hits))
-    )
+    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * (positive.size - hits)))
 
 
 def judged(truth: Planted, posterior) -> dict[str, float]:

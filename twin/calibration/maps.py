@@ -1,7 +1,7 @@
 """Maps in space that a fit has estimated: the factor of a rate in every voxel, and how sure it is.
 
 The logarithm of a factor is a linear map of scores whose posterior is Gaussian, so mean, spread and
-tail probabilities of every voxel are exact given that posterior: log f(x) ~ N(B(x) m, B(x) C B(x)').
+tail probabilities of every voxel are exact given that posterior: log f ~ N(B(x) m, B(x) C B(x)').
 A map is told relative to its geometric mean over the outlined tumor: a rate that is smaller
 everywhere is the business of the parameter that the map multiplies, which the data can hardly tell
 from a constant map, and no subregion.

@@ -109,9 +109,7 @@ class GaussianField:
     def _on(self, shape: tuple[int, int, int], spacing_mm: Corner) -> list[np.ndarray]:
         """Per axis (voxels, modes) the modes at the middle of the voxels."""
         found = []
-        for count, edge, low, side in zip(
-            shape, spacing_mm, self.low_mm, self._sides, strict=True
-        ):
+        for count, edge, low, side in zip(shape, spacing_mm, self.low_mm, self._sides, strict=True):
             nodes, weighted, _ = _segment(self.length_mm, side)
             place = (np.arange(count) + 0.5) * edge - low
             found.append(_kernel(place, nodes, self.length_mm) @ weighted)

@@ -67,7 +67,7 @@ class VariedEquations(LogisticEquations):
 
     def react(self, state: State, table: Growth | VariedTable, half: int) -> State:
         """Growth between two parts of the drugs' kill."""
-        if isinstance(table, Growth):
+        if self.growth_factor is None or isinstance(table, Growth):
             return super().react(state, table, half)
         capacity = self.capacity_field
         exponent = table.days * self.growth_field * self.growth_factor
@@ -148,7 +148,7 @@ class Varied(FisherKPP):
 
     def field(self, domain: Domain) -> GaussianField:
         """The field that both maps are draws of."""
-        whole = tuple(n * h for n, h in zip(domain.shape, domain.spacing_mm, strict=True))
+        whole = _corner(np.array(domain.shape) * domain.spacing_mm)
         low, high = self.region_mm or ((0.0, 0.0, 0.0), whole)
         return GaussianField(self.length_mm, self.sd, self.modes, low, high)
 
