@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -105,7 +105,12 @@ def point_fit(
     start: Mapping[str, float] | None = None,
     noise: Mapping[str, Noise] | None = None,
 ) -> Fit:
-    """The Gauss-Newton fit alone, that every method begins with; see `calibrate`."""
+    """The Gauss-Newton fit alone, that every method begins with; see `calibrate`.
+
+    Coefficients of maps are many and trade off: the fit may take one more evaluation for each.
+    """
+    mapped = sum(bool(setting.table[name].of_map) for name in problem.names)
+    method = replace(method, max_iterations=method.max_iterations + mapped)
     scores = setting.table.scores_of(start or {})
     return fit(
         lambda at: evaluate(problem, at),

@@ -71,7 +71,8 @@ class GaussianField:
         """(N,) the field at the middle of every voxel of a grid, C order of (x, y, z)."""
         chosen, _ = self._chosen
         sides = chosen.max(axis=0) + 1
-        core = jnp.zeros(tuple(sides), scores.dtype).at[tuple(chosen.T)].set(self.sd * scores)
+        used = self.sd * scores[: len(chosen)]
+        core = jnp.zeros(tuple(sides), scores.dtype).at[tuple(chosen.T)].set(used)
         axes = [
             jnp.asarray(modes[:, :side], scores.dtype)
             for modes, side in zip(self._on(shape, spacing_mm), sides, strict=True)
@@ -84,22 +85,16 @@ class GaussianField:
     ) -> Float[np.ndarray, "m x y z"]:
         """(M, x, y, z) the field of each score at 1."""
         (first, second, third), (x, y, z) = self._chosen[0].T, self._on(shape, spacing_mm)
-        return self.sd * np.einsum("xm,ym,zm->mxyz", x[:, first], y[:, second], z[:, third])
+        found = np.einsum("xm,ym,zm->mxyz", x[:, first], y[:, second], z[:, third])
+        return self.sd * np.pad(found, ((0, self.modes - len(found)), *((0, 0),) * 3))
 
     @property
     def _chosen(self) -> tuple[np.ndarray, np.ndarray]:
-        """(M, 3) mode of each axis, and the share of the variance, largest first."""
+        """(M, 3) mode of each axis, and the share of the variance, largest first; fewer than M in a
+        box so small that further modes hold nothing."""
         shares = [_segment(self.length_mm, side)[2] for side in self._sides]
         product = np.einsum("i,j,k->ijk", *shares)
         order = np.argsort(-product, axis=None, kind="stable")[: self.modes]
-        if len(order) < self.modes:
-            raise TwinError(
-                "the field has fewer modes than asked for",
-                where="modes",
-                expected=f"at most {len(order)}",
-                got=str(self.modes),
-                fix="Take fewer modes or a shorter correlation length.",
-            )
         return np.stack(np.unravel_index(order, product.shape), axis=1), product.flat[order]
 
     @property
