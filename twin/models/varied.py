@@ -67,8 +67,9 @@ class VariedEquations(LogisticEquations):
 
     def react(self, state: State, table: Growth | VariedTable, half: int) -> State:
         """Growth between two parts of the drugs' kill."""
-        if self.growth_factor is None or isinstance(table, Growth):
+        if isinstance(table, Growth):
             return super().react(state, table, half)
+        assert self.growth_factor is not None
         capacity = self.capacity_field
         exponent = table.days * self.growth_field * self.growth_factor
         early = jnp.exp(-table.kill.early) * state.cells[0]
