@@ -141,7 +141,6 @@ normal_vessels = TwinSimulator(
     {"vessel_density": 1e4, "angiogenesis_rate": 0.0, "compression_rate": 0.0},
     name="oncotwin Vessels, normal ones and oxygen in plenty",
 )
-uneven_maps = TwinSimulator("Varied", {"growth_map": 0.3, "kill_map": -0.3})
 even_maps = TwinSimulator("Varied", name="oncotwin Varied, even maps")
 
 OURS: dict[str, TwinSimulator] = {
@@ -157,7 +156,6 @@ OURS: dict[str, TwinSimulator] = {
     "idle_effectors": idle_effectors,
     "vessels": vessels,
     "normal_vessels": normal_vessels,
-    "uneven_maps": uneven_maps,
     "even_maps": even_maps,
 }
 """Simulators of this package by the name that they have in this module."""
