@@ -141,7 +141,7 @@ normal_vessels = TwinSimulator(
     {"vessel_density": 1e4, "angiogenesis_rate": 0.0, "compression_rate": 0.0},
     name="oncotwin Vessels, normal ones and oxygen in plenty",
 )
-even_maps = TwinSimulator("Varied", name="oncotwin Varied, even maps")
+varied = TwinSimulator("Varied", name="oncotwin Varied, even maps")
 
 OURS: dict[str, TwinSimulator] = {
     "fisher_kpp": fisher_kpp,
@@ -156,6 +156,6 @@ OURS: dict[str, TwinSimulator] = {
     "idle_effectors": idle_effectors,
     "vessels": vessels,
     "normal_vessels": normal_vessels,
-    "even_maps": even_maps,
+    "varied": varied,
 }
 """Simulators of this package by the name that they have in this module."""
