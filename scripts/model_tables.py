@@ -49,17 +49,24 @@ def page() -> str:
     return "".join(parts)
 
 
-def _table(rows: Iterable[Parameter]) -> str:
+def _table(given: Iterable[Parameter]) -> str:
+    # One row a map: its coefficients are alike.
+    rows = list({row.of_map or row.name: row for row in given}.values())
     lines = [
         "| parameter | unit | prior | what it is | source | evidence |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{row.name}` | {row.unit} | {row.prior.describe()} | {row.description}"
+        f"| {_named(row)} | {row.unit} | {row.prior.describe()} | {row.description}"
         f" | {row.citation} | {row.provenance} |"
         for row in rows
     ]
     return "\n".join(lines) + "\n"
+
+
+def _named(row: Parameter) -> str:
+    """The name; of a map, those of its coefficients, of which `row` is the last."""
+    return f"`{row.of_map}_01` to `{row.name}`" if row.of_map else f"`{row.name}`"
 
 
 def main() -> None:

@@ -141,6 +141,28 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class StandardNormal:
+    """A standard normal variable itself, of either sign, such as a coefficient of a map."""
+
+    def transform(self, z: ArrayLike) -> Array:
+        return jnp.asarray(z, float)
+
+    def inverse(self, value: float) -> float:
+        return float(value)
+
+    def describe(self) -> str:
+        return "normal, 0 ± 1"
+
+    def shifted(self, factor: float) -> StandardNormal:
+        """Refused: a coefficient without unit has no size to shift."""
+        raise TwinError(
+            "the coefficient of a map has no prior to shift",
+            expected="a parameter with a positive value",
+            got=self.describe(),
+        )
+
+
+@dataclass(frozen=True)
 class Fixed:
     """A value that is not estimated."""
 
@@ -177,6 +199,8 @@ class Parameter:
         provenance: kind of evidence behind the prior.
         needs: what must be there before data can depend on it: "radiotherapy", "several fractions a
             day", "treatment", "drug NAME", "radiotherapy with NAME" or "tensor"; "" for nothing.
+        of_map: name of the map in space that this is a coefficient of, which tables show in its
+            place; "" for a parameter that stands for itself.
     """
 
     name: str
@@ -186,6 +210,7 @@ class Parameter:
     citation: str
     provenance: Provenance
     needs: str = ""
+    of_map: str = ""
 
     @property
     def fixed(self) -> bool:

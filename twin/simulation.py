@@ -16,6 +16,7 @@ from twin.errors import TwinError
 from twin.models.model import Params, TumorModel
 from twin.models.state import State
 from twin.operators.transport import LONG_STEP
+from twin.parameters import StandardNormal
 from twin.solvers.splitting import Derivatives, solve
 from twin.treatments.forcing import MAX_STEP_DAYS, SHARED_STEPS, Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
@@ -279,7 +280,10 @@ def _complete(
             expected=", ".join(sorted(table)),
             got="without " + ", ".join(missing),
         )
+    signed = {name for name, p in table.items() if isinstance(p.prior, StandardNormal)}
     for name, value in params.items():
+        if name in signed:
+            continue
         least = "above 0" if name in POSITIVE else "at least 0"
         if value < 0.0 or (value == 0.0 and name in POSITIVE):
             raise TwinError(

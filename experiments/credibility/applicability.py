@@ -87,7 +87,7 @@ def _percentiles(posterior: Posterior) -> list[dict[str, Any]]:
     return [
         {"name": name, "percentile": 100.0 * float(p), "central_90": bool(0.05 <= p <= 0.95)}
         for name, p, known in zip(posterior.names, shares, posterior.determined, strict=True)
-        if known
+        if known and not posterior.table[name].of_map
     ]
 
 

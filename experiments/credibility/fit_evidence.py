@@ -117,10 +117,10 @@ def _rows(posterior: Posterior, visit: VisitForecast) -> list[dict[str, Any]]:
 def uncertainty(posterior: Posterior, worst_in_sd: float | None) -> list[dict[str, Any]]:
     """Sources of uncertainty, whether intervals hold them, and how."""
     setting = setting_of(posterior)
-    known = dict(zip(posterior.names, posterior.determined, strict=True))
+    known = {row["name"]: row["determined"] for row in posterior.summary()}
     inside = [name for name, yes in known.items() if yes]
-    resting = [name for name, yes in known.items() if not yes]
-    fixed = [name for name in setting.table if name not in known]
+    resting = [name for name, yes in known.items() if yes is False]
+    fixed = [name for name, yes in known.items() if yes is None]
     noise = posterior.noise
     seen = {kind: noise[f"{kind}_sd"] for kind in ("density", "outline") if f"{kind}_sd" in noise}
     shown = ", ".join(f"sd of {kind} {value:.3g}" for kind, value in seen.items())

@@ -64,9 +64,8 @@ class Material:
         return f"plan {row.index + 1}" if self.shareable else row.plan.name
 
     def undetermined(self) -> list[str]:
-        """Shown names of the parameters that rest on their prior."""
-        pairs = zip(self.posterior.names, self.posterior.determined, strict=True)
-        return [self.names.parameter(name) for name, known in pairs if not known]
+        """Shown names of the parameters and maps that rest on their prior."""
+        return [self.names.parameter(name) for name in self.posterior.undetermined]
 
 
 def describe_plan(plan: "Plan", names: Names) -> str:

@@ -43,6 +43,8 @@ PARAMETERS = frozenset(
         "infiltration_length",
         "front_length",
         "front_speed",
+        "growth_map",
+        "kill_map",
         "water_adc",
     }
 )

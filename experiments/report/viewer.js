@@ -15,7 +15,7 @@
     const kind = value("overlay");
     return {
       base: byKey[value("base")],
-      overlay: volumes.find((v) => v.kind === kind && v.visit === value("visit")),
+      overlay: volumes.find((v) => v.kind === kind && (!v.visit || v.visit === value("visit"))),
       outline: byKey[value("outline")],
       opacity: Number(form.elements.opacity.value) / 100,
       clip: Number(form.elements.clip.value) / 100,
@@ -32,7 +32,7 @@
     if (!volume) return;
     const title = document.createElement("div");
     const unit = volume.unit ? " (" + volume.unit + ")" : "";
-    title.textContent = volume.label + ", " + volume.visit + unit;
+    title.textContent = volume.label + (volume.visit ? ", " + volume.visit : "") + unit;
     const ramp = document.createElement("div");
     ramp.className = "ramp";
     const stops = anchors.map(([at, r, g, b]) => `rgb(${r},${g},${b}) ${(at / 2.55).toFixed(1)}%`);

@@ -6,6 +6,7 @@ from typing import Any
 from experiments.report.markup import Markup, element, join, paragraph
 from experiments.report.material import Material
 from experiments.report.volumes import Volume
+from twin.calibration.maps import map_names
 
 MAPS: dict[str, list[list[int]]] = {
     # level 0..255, red, green, blue, opacity 0..255; after viridis, inferno and cividis
@@ -34,11 +35,17 @@ MAPS: dict[str, list[list[int]]] = {
         [255, 254, 232, 56, 255],
     ],
 }
+MAPS |= dict.fromkeys(("growth_map", "kill_map"), MAPS["mean"])
+MAPS |= dict.fromkeys(("growth_map_sd", "kill_map_sd"), MAPS["sd"])
 OVERLAYS = {
     "none": "none",
     "mean": "forecast mean",
     "sd": "uncertainty (sd)",
     "probability": "probability of visible tumor",
+    "growth_map": "growth map (factor)",
+    "growth_map_sd": "growth map (sd)",
+    "kill_map": "kill map (factor)",
+    "kill_map_sd": "kill map (sd)",
 }
 
 
@@ -52,7 +59,8 @@ def viewer_section(material: Material, volumes: list[Volume], factor: int) -> Ma
     bases = [volume for volume in volumes if volume.kind == "base"]
     masks = [volume for volume in volumes if volume.kind == "mask"]
     visits = list(dict.fromkeys(volume.visit for volume in volumes if volume.kind == "mean"))
-    kinds = [kind for kind in OVERLAYS if kind == "none" or visits]
+    carried = {volume.kind for volume in volumes}
+    kinds = [kind for kind in OVERLAYS if kind == "none" or kind in carried]
     chosen = visits[-1] if visits else ""
     outlined = [mask.key for mask in masks if mask.visit == chosen] or [m.key for m in masks]
     first = outlined[0] if outlined else "none"
@@ -119,6 +127,11 @@ def _caption(material: Material, factor: int) -> str:
     )
     if factor > 1:
         text += f" To keep this file small, {factor} × {factor} × {factor} voxels were averaged."
+    if map_names(material.posterior.table):
+        text += (
+            " Maps of the model hold for all days and are shown where the tumor was outlined, as"
+            " factors relative to their mean there."
+        )
     if material.forecast is None:
         text += " There is no forecast yet: run “oncotwin forecast RUN”."
     return text

@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 
 from experiments.report.material import Material
+from twin.calibration.maps import map_names, map_posterior
 from twin.errors import TwinError
 
 _CT_WINDOW_HU = (-160.0, 240.0)
@@ -23,9 +24,9 @@ class Volume:
 
     Attributes:
         key: identifier inside the page.
-        kind: base, mask, mean, sd or probability.
+        kind: base, mask, mean, sd, probability, or the name of a map of the model.
         label: what the reader sees.
-        visit: name of the visit as shown.
+        visit: name of the visit as shown; "" for what holds at all times.
         unit: unit as shown.
         low: value shown as black (or transparent).
         high: value shown as white (or the map's last color).
@@ -106,6 +107,15 @@ def _encode_all(material: Material, factor: int, *, all_visits: bool) -> list[Vo
         add(item.sd, "sd", "uncertainty (standard deviation)", shown, unit, (0.0, spread))
         probability = item.visible_probability
         add(probability, "probability", "probability of visible tumor", shown, "", (0.0, 1.0))
+    for name in map_names(material.posterior.table):
+        found, unit = map_posterior(material.posterior, name), "factor"
+        label = name.replace("_", " ")
+        for kind, what, values in (
+            (name, "mean", found.mean_factor),
+            (f"{name}_sd", "standard deviation", found.factor_sd),
+        ):
+            inside = np.where(found.tumor, values, 0.0)
+            add(inside, kind, f"{label}, {what}", "", unit, (0.0, float(inside.max())))
     return volumes
 
 

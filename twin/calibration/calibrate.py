@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from twin.calibration.parametrization import (
     in_diffusivity_and_rate,
     parametrized,
 )
-from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
+from twin.calibration.posterior import Posterior
 from twin.calibration.resampling import corrected
 from twin.calibration.setting import Setting, make_setting
 from twin.errors import TwinError
@@ -120,7 +120,12 @@ def point_fit(
     start: Mapping[str, float] | None = None,
     noise: Mapping[str, Noise] | None = None,
 ) -> Fit:
-    """The Gauss-Newton fit alone, that every method begins with; see `calibrate`."""
+    """The Gauss-Newton fit alone, that every method begins with; see `calibrate`.
+
+    Coefficients of maps are many and trade off: the fit may take one more evaluation for each.
+    """
+    mapped = sum(bool(problem.table[name].of_map) for name in problem.names)
+    method = replace(method, max_iterations=method.max_iterations + mapped)
     scores = problem.table.scores_of(start or {})
     return fit(
         lambda at: evaluate(problem, at),
@@ -182,11 +187,6 @@ def _warnings(setting: Setting, posterior: Posterior, checks: Mapping[str, float
                 f"The front is {length:.1f} mm wide, less than two voxels of {voxel:.1f} mm:"
                 " its speed depends on the grid. Use a finer grid."
             )
-    undetermined = [
-        name
-        for name, known in zip(posterior.names, posterior.contraction, strict=True)
-        if known < UNDETERMINED_BELOW
-    ]
-    if undetermined:
-        found.append("The data does not determine " + ", ".join(undetermined) + ".")
+    if posterior.undetermined:
+        found.append("The data does not determine " + ", ".join(posterior.undetermined) + ".")
     return found

@@ -14,7 +14,7 @@ import numpy as np
 
 from twin.calibration.noise import OUTLINE_PIECES, Noise, estimate_noise
 from twin.calibration.objective import Evaluation
-from twin.parameters import ParameterTable
+from twin.parameters import ParameterTable, StandardNormal
 
 _FIRST_GUESS = {"density": 0.05**2 * 30.0, "outline": 0.15**2 * 500.0}
 
@@ -137,13 +137,16 @@ def straight_in_values(
 
     Log kills and growth exponents are linear in the natural values, so valleys between parameters
     that trade off (radiosensitivity and a drug given with it) are straight there and bent in
-    scores. A value changes by a factor of 3 at most.
+    scores. A value changes by a factor of 3 at most, but for values that are scores themselves.
     """
 
     def move(z: np.ndarray, step: np.ndarray) -> np.ndarray:
         moved = z.astype(float)
         for k, name in enumerate(names):
             prior = table[name].prior
+            if isinstance(prior, StandardNormal):
+                moved[k] += step[k]
+                continue
             value = float(prior.transform(z[k]))
             slope = float(prior.transform(z[k] + _H) - prior.transform(z[k] - _H)) / (2.0 * _H)
             target = np.clip(value + slope * step[k], value / 3.0, value * 3.0)

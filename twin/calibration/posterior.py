@@ -14,6 +14,7 @@ from zlib import crc32
 import numpy as np
 from scipy.special import ndtri
 
+from twin.calibration.maps import map_names, map_posterior
 from twin.calibration.setting import Setting
 from twin.parameters import ParameterTable
 
@@ -125,10 +126,16 @@ class Posterior:
         )
 
     def summary(self, level: float = 0.9) -> list[dict[str, Any]]:
-        """One row a parameter: point, interval, prior, contraction and source."""
+        """One row a parameter: point, interval, prior, contraction and source.
+
+        A map is one row and not one of each coefficient: its factor relative to the mean over the
+        tumor, as an interval that holds this share of the tumor's voxels.
+        """
         rows = []
         point = self.point
         for name, parameter in self.table.items():
+            if parameter.of_map:
+                continue
             free = name in self.names
             index = self.names.index(name) if free else -1
             low, high = self.interval(name, level)
@@ -150,7 +157,41 @@ class Posterior:
                     "citation": parameter.citation,
                 }
             )
-        return rows
+        return rows + [self._map_row(name, level) for name in map_names(self.table)]
+
+    @property
+    def undetermined(self) -> list[str]:
+        """Names of the parameters and maps that the data says nothing about."""
+        found = [
+            name
+            for name, known in zip(self.names, self.determined, strict=True)
+            if not known and not self.table[name].of_map
+        ]
+        maps = (map_posterior(self, name) for name in map_names(self.table))
+        return found + [m.name for m in maps if m.contraction < UNDETERMINED_BELOW]
+
+    def _map_row(self, name: str, level: float) -> dict[str, Any]:
+        known = map_posterior(self, name)
+        score = next(p for p in self.table.values() if p.of_map == name)
+        low, high = known.middle_range(level)
+        spread = float(np.sqrt((known.prior_log_sd[known.tumor] ** 2).mean()))
+        half = float(ndtri(0.5 + level / 2.0)) * spread
+        return {
+            "name": name,
+            "unit": score.unit,
+            "description": f"{score.description}: factor over the tumor, relative to its mean"
+            f" there; {known.learned_share:.0%} of its variance learned",
+            "point": 1.0,
+            "low": low,
+            "high": high,
+            "prior": "log-normal field",
+            "prior_low": float(np.exp(-half)),
+            "prior_high": float(np.exp(half)),
+            "contraction": known.contraction,
+            "determined": known.contraction >= UNDETERMINED_BELOW,
+            "provenance": score.provenance,
+            "citation": score.citation,
+        }
 
     def values_at(self, scores: np.ndarray) -> dict[str, np.ndarray]:
         """Natural values (S,) of every parameter at (S, K) scores of `names`."""

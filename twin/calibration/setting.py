@@ -157,6 +157,7 @@ def make_setting(
             got=str(count),
         )
     fitted = patient.visits[:count]
+    model = model.for_patient(patient, fitted)
     if raw_density(patient, fitted[0]) is None and not fitted[0].masks:
         raise TwinError(
             "the first visit shows no tumor",

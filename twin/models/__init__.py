@@ -9,6 +9,7 @@ from twin.models.mechanics import Mechanics
 from twin.models.model import Equations, TumorModel
 from twin.models.state import State
 from twin.models.two_clones import TwoClones
+from twin.models.varied import Varied
 from twin.models.vessels import Vessels
 
 MODELS: dict[str, type[TumorModel]] = {
@@ -20,6 +21,7 @@ MODELS: dict[str, type[TumorModel]] = {
     "hypoxia": Hypoxia,
     "immune": Immune,
     "vessels": Vessels,
+    "varied": Varied,
 }
 """Models by the name that the command line knows them by."""
 
@@ -35,5 +37,6 @@ __all__ = [
     "State",
     "TumorModel",
     "TwoClones",
+    "Varied",
     "Vessels",
 ]

@@ -27,7 +27,9 @@ from twin.models.radiation import Dose
 from twin.models.state import State
 from twin.operators.explicit import Loop
 from twin.parameters import LogNormal, Parameter, ParameterTable, Uniform
+from twin.patient import Patient
 from twin.treatments.forcing import Forcing
+from twin.visit import Visit
 
 DEBRIS = "debris"
 """Name of the field with lingering debris; `State.dead` holds fresh dead cells and debris."""
@@ -120,6 +122,10 @@ class TwoRateClearance(TumorModel):
             math.log(2.0) / params["debris_half_life"],
             params["debris_share"],
         )
+
+    def for_patient(self, patient: Patient, visits: tuple[Visit, ...]) -> TwoRateClearance:
+        """The same of the model for a patient (see `TumorModel.for_patient`)."""
+        return replace(self, model=self.model.for_patient(patient, visits))
 
     def fallbacks(self, domain: Domain) -> tuple[str, ...]:
         """Those of the model."""

@@ -19,7 +19,9 @@ from twin.operators.diffusion import DiffusionOperator
 from twin.operators.explicit import Loop
 from twin.operators.transport import diffuse
 from twin.parameters import ParameterTable
+from twin.patient import Patient
 from twin.treatments.forcing import Forcing
+from twin.visit import Visit
 
 Params = Mapping[str, Float[Array, ""]]
 
@@ -95,6 +97,10 @@ class TumorModel(eqx.Module):
     @abstractmethod
     def equations(self, params: Params, domain: Domain, drugs: tuple[str, ...]) -> Equations:
         """Equations at natural parameter values; traced and differentiated by JAX."""
+
+    def for_patient(self, patient: Patient, visits: tuple[Visit, ...]) -> TumorModel:
+        """The model for a patient of whom these visits are known; itself where space is all one."""
+        return self
 
     def fallbacks(self, domain: Domain) -> tuple[str, ...]:
         """What stands in for inputs that this domain lacks, one sentence each."""

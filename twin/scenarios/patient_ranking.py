@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twin.calibration.posterior import Posterior
 from twin.draws import setting_of
 from twin.scenarios.constraints import Limits
@@ -32,8 +34,9 @@ def rank_for(
         TwinError: as `twin.rank`, or a posterior without its patient.
     """
     patient = setting_of(posterior).patient
+    open_names = posterior.undetermined
     known = zip(posterior.names, posterior.determined, strict=True)
-    return rank(
+    ranking = rank(
         outcomes,
         patient.organs,
         patient.treatments.before(posterior.decision_day),
@@ -44,3 +47,8 @@ def rank_for(
         fresh=fresh,
         limits=limits,
     )
+    # Maps are named as such, not coefficient by coefficient.
+    coefficients = {n: p.of_map for n, p in posterior.table.items() if p.of_map}
+    named = dict.fromkeys(coefficients.get(n, n) for n in ranking.undetermined_parameters)
+    found = (n for n in named if n not in coefficients.values() or n in open_names)
+    return replace(ranking, undetermined_parameters=tuple(found))

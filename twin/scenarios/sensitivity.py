@@ -4,11 +4,13 @@ Two courses are looked at, from the decision day to one horizon: the treatments 
 the standard of care. Over the prior every parameter is a factor of its own. After calibration the
 parameters that the visits can inform are correlated, and indices of one of them alone would treat
 its margin as if it were independent, which is wrong; they are one factor together, drawn jointly,
-beside the parameters that still are at their priors. That split is exact.
+beside the parameters that still are at their priors. That split is exact. A map of the model is one
+factor, and Morris effects, which move one number at a time, leave maps at their mean.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from scipy import special
 from twin.calibration.posterior import Posterior
 from twin.draws import setting_of
 from twin.observation.volume import ball_diameters_mm
+from twin.parameters import ParameterTable
 from twin.scenarios.engines import Engine, one_by_one
 from twin.scenarios.indices import (
     MorrisEffects,
@@ -204,8 +207,16 @@ def sensitivity(
 
     names = extended.names
     unchanged = response(lambda standard: standard)
-    prior = sobol_indices(unchanged, dict.fromkeys(names, 1), samples=samples, seed=seed)
-    effects = morris_effects(unchanged, names, trajectories=trajectories, seed=seed)
+    prior = sobol_indices(unchanged, _factors(names, extended.table), samples=samples, seed=seed)
+    single = np.array([not extended.table[name].of_map for name in names])
+
+    def without_maps(standard: np.ndarray) -> np.ndarray:
+        scores = np.zeros((len(standard), len(names)))
+        scores[:, single] = standard
+        return scores
+
+    alone = tuple(name for name, yes in zip(names, single, strict=True) if yes)
+    effects = morris_effects(response(without_maps), alone, trajectories=trajectories, seed=seed)
     factors, scores_of, informed = posterior_factors(extended)
     after = None
     if len(factors) > 1:
@@ -235,7 +246,7 @@ def posterior_factors(
     first, rest = np.flatnonzero(inside), np.flatnonzero(~inside)
     joint = first.size if draws is None else 1
     factors = {INFORMED: joint} if first.size else {}
-    factors |= {posterior.names[i]: 1 for i in rest}
+    factors |= _factors(tuple(posterior.names[i] for i in rest), posterior.table)
 
     def scores_of(standard: np.ndarray) -> np.ndarray:
         scores = np.empty((len(standard), count))
@@ -249,6 +260,11 @@ def posterior_factors(
         return scores
 
     return factors, scores_of, tuple(posterior.names[i] for i in first)
+
+
+def _factors(names: tuple[str, ...], table: ParameterTable) -> dict[str, int]:
+    """Factor -> how many scores it takes: a map is one, and its coefficients stand together."""
+    return dict(Counter(table[name].of_map or name for name in names))
 
 
 def _rows(scores: np.ndarray, count: int) -> np.ndarray:

@@ -9,7 +9,7 @@ number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import equinox as eqx
 import jax
@@ -48,6 +48,7 @@ def sweep(
     store: Store | None = None,
     plans_per_shard: int = PLANS_PER_SHARD,
     progress: Callable[[int, int], None] | None = None,
+    dose_maps: Float[np.ndarray, "maps x y z"] | None = None,
 ) -> Outcomes:
     """Simulate plans from the decision day to the horizon under posterior draws.
 
@@ -63,15 +64,21 @@ def sweep(
         store: where shards are kept and found again; in memory by default.
         plans_per_shard: size of a shard.
         progress: called with (scenarios done, scenarios in all) after each shard.
+        dose_maps: dose relative to the prescribed one, of each map that fractions name
+            (`Fraction.field`); 1 everywhere where none are given. Toxicity follows the
+            prescribed dose all the same.
 
     Raises:
-        TwinError: a plan with surgery for a patient without an outline.
+        TwinError: a plan with surgery for a patient without an outline, or a fraction through a
+            dose map that is not given.
     """
     setting = setting_of(posterior)
     if plans.decision_day != setting.decision_day:
         plans = plans.moved_to(setting.decision_day)
     extended = with_drugs_of(posterior, plans)
     work = _Work.of(extended, plans, extended.sample_scores(draws, seed), plans_per_shard)
+    if dose_maps is not None:
+        work = replace(work, dose_maps=_checked_maps(setting.domain, plans, dose_maps))
     finished = store.done() if store is not None else set()
     shards = range(work.shards)
     kept: dict[int, Outcomes] = {}
@@ -122,6 +129,7 @@ class _Work:
     steps: int
     rows: int
     per_shard: int
+    dose_maps: Float[Array, "maps n"] | None = None
 
     @classmethod
     def of(cls, posterior: Posterior, plans: PlanSet, scores: np.ndarray, per_shard: int) -> _Work:
@@ -177,6 +185,7 @@ class _Work:
             self.states,
             setting.resectable_flat,
             setting.visible_label,
+            self.dose_maps,
         )
         end, visible, resected = (
             np.moveaxis(np.asarray(a, float), 0, 1)[: len(block)] * setting.domain.voxel_ml
@@ -241,6 +250,21 @@ class _Work:
         )
 
 
+def _checked_maps(
+    domain: Domain, plans: PlanSet, dose_maps: Float[np.ndarray, "maps x y z"]
+) -> Float[Array, "maps n"]:
+    """Dose maps as flat arrays, enough of them for every fraction."""
+    named = max((f.field for p in plans for f in p.schedule.fractions), default=0)
+    if named >= len(dose_maps):
+        raise TwinError(
+            "a fraction names a dose map that is not given",
+            where="dose_maps",
+            expected=f"at least {named + 1} maps",
+            got=str(len(dose_maps)),
+        )
+    return jnp.stack([domain.flat(one) for one in dose_maps])
+
+
 def _size(schedule: Schedule, times: np.ndarray, max_step_days: float) -> tuple[int, int]:
     """Steps and rows that a schedule needs."""
     forcing, _ = compile_forcing(
@@ -267,6 +291,7 @@ def _run(
     states: State,
     resectable_mm: Array | None,
     label: str,
+    dose_maps: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """(S, P, rows) sums over voxels: viable at the end of a row, outlined then, viable at its
     start after a resection."""
@@ -287,6 +312,7 @@ def _run(
                     begin.viable.sum(),
                 ),
                 resectable_mm=resectable_mm,
+                dose_maps=dose_maps,
             )
 
         return jax.lax.map(one_plan, forcings)

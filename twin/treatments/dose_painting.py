@@ -76,3 +76,53 @@ def dose_painting_map(
     result = np.full(inside.shape, elsewhere)
     result[inside] = doses(level)  # type: ignore[arg-type]
     return result.astype(np.float32)
+
+
+def escalation_map(
+    probability: Float[np.ndarray, "x y z"],
+    target: Bool[np.ndarray, "x y z"],
+    *,
+    boost: float = 1.25,
+    least_probability: float = 0.5,
+    most_share: float = 0.4,
+) -> Float[np.ndarray, "x y z"]:
+    """Dose map relative to the prescribed dose that escalates the subregion which likely resists.
+
+    Voxels of the target that resist with at least `least_probability` get `boost`, the most
+    probable ones first and at most `most_share` of the target; every other voxel gets the
+    prescribed dose, so nothing is boosted where nothing is known.
+
+    Args:
+        probability: that a voxel resists, 0 to 1, such as `MapPosterior.probability_below` of a
+            kill map (twin/calibration/maps).
+        target: the voxels that may be boosted.
+        boost: relative dose of the subregion, 1 or up (assumed: a quarter more is tolerated).
+        least_probability: from which a voxel counts as resistant.
+        most_share: largest share of the target that is boosted.
+
+    Raises:
+        TwinError: the target is empty, a probability is outside 0..1, the boost is below 1, or the
+            share outside 0..1.
+    """
+    inside = np.asarray(target, bool)
+    if not inside.any():
+        raise TwinError("the target is empty", where="escalation_map", expected="voxels to treat")
+    found = np.asarray(probability, float)[inside]
+    for name, values, low, high in (
+        ("probability", found, 0.0, 1.0),
+        ("boost", np.array([boost]), 1.0, np.inf),
+        ("most_share", np.array([most_share]), 0.0, 1.0),
+    ):
+        if not (np.isfinite(values).all() and values.min() >= low and values.max() <= high):
+            raise TwinError(
+                "out of range",
+                where=name,
+                expected=f"finite, {low:g} to {high:g}",
+                got=f"{float(values.min()):g} to {float(values.max()):g}",
+            )
+    count = min(int((found >= least_probability).sum()), int(most_share * found.size))
+    relative = np.ones(found.size)
+    relative[np.argsort(-found, kind="stable")[:count]] = boost
+    result = np.ones(inside.shape)
+    result[inside] = relative
+    return result.astype(np.float32)

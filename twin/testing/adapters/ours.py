@@ -141,6 +141,7 @@ normal_vessels = TwinSimulator(
     {"vessel_density": 1e4, "angiogenesis_rate": 0.0, "compression_rate": 0.0},
     name="oncotwin Vessels, normal ones and oxygen in plenty",
 )
+varied = TwinSimulator("Varied", name="oncotwin Varied, even maps")
 
 OURS: dict[str, TwinSimulator] = {
     "fisher_kpp": fisher_kpp,
@@ -155,5 +156,6 @@ OURS: dict[str, TwinSimulator] = {
     "idle_effectors": idle_effectors,
     "vessels": vessels,
     "normal_vessels": normal_vessels,
+    "varied": varied,
 }
 """Simulators of this package by the name that they have in this module."""
