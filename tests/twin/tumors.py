@@ -41,10 +41,6 @@ TREATED = Schedule(
     ),
 )
 
-QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-"""Compiler options for derivatives, whose programs take long to compile and run once: they are
-those of the same operations, whatever LLVM makes of them."""
-
 
 def box(shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
     """Tissue everywhere but in the outermost layer."""

@@ -1,4 +1,4 @@
-"""What is claimed is computed by programs as users get them, long runs faster than in other tests."""
+"""Claims are computed by programs as users get them, which pays where runs are long."""
 
 import os
 
