@@ -30,14 +30,11 @@ from twin.scenarios.plan_set import Plan, PlanSet
 from twin.scenarios.toxicity import tumor_bed_gy
 from twin.simulation import NOT_FINITE, OK
 from twin.solvers.splitting import solve
-from twin.treatments.forcing import SHARED_STEPS, Forcing, compile_forcing
+from twin.treatments.forcing import SHARED_ROWS, SHARED_STEPS, Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
 
 PLANS_PER_SHARD = 25
 RECORD_EVERY_DAYS = 7.0
-SHARED_ROWS = 4
-"""Tables are padded to multiples of this many rows, so that most plans share a compiled program:
-with and without surgery, say."""
 
 
 def sweep(
