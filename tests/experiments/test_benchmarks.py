@@ -13,6 +13,7 @@ from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.case import MAIN_JOB, TINY
 from experiments.benchmarks.patients import posterior, tissue, treatments
 from experiments.benchmarks.timing import peak_rss_mb, reference_kernel_s
+from tests.experiments.commands import optimized
 from twin.errors import TwinError
 
 LEFT_TO_VALIDATION = {
@@ -45,7 +46,8 @@ def test_every_group_prints_lines_of_the_documented_form(capsys):
     wanted = {g: [n for n in GROUPS[g] if n not in LEFT_TO_VALIDATION] for g in groups}
     for group, names in wanted.items():
         if names:
-            main([group, json.dumps(asdict(TINY)), *names])
+            with optimized():  # as commands in other tests, whose programs it can share
+                main([group, json.dumps(asdict(TINY)), *names])
     of_documented_form(capsys.readouterr().out, [n for names in wanted.values() for n in names])
 
 
