@@ -3,6 +3,7 @@
 Set before anything imports jax. `HYPOTHESIS_PROFILE=thorough` looks harder than CI does.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ if CORES and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
     # Workers divide the cores: otherwise each of them starts a process for every core there is.
     first, workers = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.sched_setaffinity(0, CORES[first::workers] or CORES)
+
+# Tracing makes millions of objects that live on: the default looks through them a hundred times.
+gc.set_threshold(20_000, 20, 20)
 
 # Shapes, axes and types of everything in twin are checked at every call a test makes.
 install_import_hook("twin", "tests.typechecking.checked")
