@@ -129,15 +129,15 @@ def test_a_treated_course_is_of_second_order_in_time(name):
         assert orders[-1] >= 1.9
 
 
-BOTH_WAYS, TRACED = {"mechanics"}, {"hypoxia", "immune", "vessels"}
-"""Models with a transport of their own: reverse derivatives of the one that solves equations in it
-are compared, those of the others traced, which fails where JAX can make none; tests/validation
-compares them too. Those of Fisher-KPP and its transport are compared in tests/twin/solvers."""
+OWN_TRANSPORT = {"hypoxia", "immune", "mechanics", "vessels"}
+"""Their reverse derivatives are traced, which fails where JAX can make none, and are compared in
+tests/validation. Rules of derivatives that are our own are compared both ways in
+tests/twin/operators, the solver with Fisher-KPP in tests/twin/solvers."""
 
 
 @every_model
 def test_derivatives_agree_with_differences(name):
-    assert_derivatives(name, both_ways=name in BOTH_WAYS)
+    assert_derivatives(name, both_ways=False)
 
 
 def assert_derivatives(name, *, both_ways):
@@ -173,7 +173,7 @@ def assert_derivatives(name, *, both_ways):
         if both_ways:
             pulled = jax.jit(pull)(zero)
             np.testing.assert_allclose(pulled, exact @ np.asarray(weights), rtol=1e-6, atol=1e-8)
-        elif name in TRACED:
+        elif name in OWN_TRANSPORT:
             assert jax.eval_shape(pull, zero).shape == zero.shape
     idle = [n for n, row in zip(names, exact, strict=True) if np.abs(row).max() < 1e-9]
     print(f"{name}: {len(names)} parameters, without effect: {idle}")
