@@ -11,6 +11,8 @@ EXTRA ?=
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
+# Some images turn bytecode off: every process would then compile again all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # For `make validate`: data and the peer that may not ship with the repository.
 export DATA ?= ../shared/data
 export TUMORTWIN ?=

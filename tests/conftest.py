@@ -3,6 +3,7 @@
 Set before anything imports jax. `HYPOTHESIS_PROFILE=thorough` looks harder than CI does.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+# Most programs of tests run for milliseconds, and optimizing them costs more than it saves.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
@@ -26,6 +29,9 @@ if CORES and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
     # Workers divide the cores: otherwise each of them starts a process for every core there is.
     first, workers = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.sched_setaffinity(0, CORES[first::workers] or CORES)
+
+# Tracing makes millions of objects that live on: looking for garbage among them takes 5 % of a run.
+gc.set_threshold(20_000, 20, 20)
 
 # Shapes, axes and types of everything in twin are checked at every call a test makes.
 install_import_hook("twin", "tests.typechecking.checked")

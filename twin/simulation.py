@@ -18,7 +18,13 @@ from twin.models.state import State
 from twin.operators.transport import LONG_STEP
 from twin.parameters import StandardNormal
 from twin.solvers.splitting import Derivatives, solve
-from twin.treatments.forcing import MAX_STEP_DAYS, SHARED_STEPS, Forcing, compile_forcing
+from twin.treatments.forcing import (
+    MAX_STEP_DAYS,
+    SHARED_ROWS,
+    SHARED_STEPS,
+    Forcing,
+    compile_forcing,
+)
 from twin.treatments.schedule import Schedule
 
 OK, NOT_FINITE, OUT_OF_BOUNDS = 0, 1, 2
@@ -135,6 +141,7 @@ def simulate(
         body_surface_m2=body_surface_m2,
         max_step_days=max_step_days,
         multiple_of=SHARED_STEPS,
+        rows_multiple_of=SHARED_ROWS,
     )
     if np.any(forcing.resection_mm >= 0.0) and resectable_mm is None:
         raise TwinError(

@@ -57,6 +57,7 @@ class Case:
         trial_patients, trial_strategies: of `virtual_trial_s`; the first so many strategies.
         nuts_draws: of each chain of `nuts_s`.
         spacing_mm: edges of a voxel.
+        demo_spacing_mm: coarsest edge of a voxel in the group "demo"; None as in `oncotwin demo`.
     """
 
     shape: tuple[int, int, int] = (77, 116, 36)
@@ -81,6 +82,7 @@ class Case:
     trial_strategies: int = 4
     nuts_draws: int = 400
     spacing_mm: tuple[float, float, float] = (1.5, 1.5, 3.0)
+    demo_spacing_mm: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -100,4 +102,7 @@ class Case:
 
 
 MAIN_JOB = Case()
-TINY = Case((12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 30, 1, 5, 1, 1, 2, 60, 16, 15, 2, 2, 8)
+TINY = Case(
+    (12, 14, 10), 40.0, 7.0, 8, 4, 8, 2, 4, 2, 30, 1, 5, 1, 1, 2, 60, 16, 15, 2, 2, 8,
+    demo_spacing_mm=8.0,
+)  # fmt: skip

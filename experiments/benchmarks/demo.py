@@ -28,7 +28,7 @@ def measure(case: Case, names: Sequence[str]) -> Iterator[Line]:
     from twin.scenarios import default_plans
     from twin.scenarios.sweep import PLANS_PER_SHARD, sweep
 
-    patient = prepare(load_patient(ROOT / "patients" / "demo"))
+    patient = prepare(load_patient(ROOT / "patients" / "demo"), spacing_mm=case.demo_spacing_mm)
     posterior = calibrate(patient, FisherKPP(), visits=VISITS)
     size = "x".join(str(n) for n in patient.grid.shape)
     if "filter_update_s" in names:

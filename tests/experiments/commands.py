@@ -7,9 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+
+import jax
+import pytest
 
 from experiments.cli import main
 
@@ -17,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "patients" / "demo"
 SPACING_MM = "8"
 """The demo on coarse voxels: the same story in a tenth of the time."""
+OPTIMIZED = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,24 @@ class Answer:
     err: str
 
 
+@contextmanager
+def optimized() -> Iterator[None]:
+    """Programs as users get them: a sweep runs for longer than it takes to optimize (conftest)."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in OPTIMIZED.items():
+                patch.setenv(name, value)
+            yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
+
+
 def oncotwin(*words: object) -> Answer:
     """Run a command in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
+    with redirect_stdout(out), redirect_stderr(err), optimized():
         try:
             code = main([str(word) for word in words])
         except SystemExit as stop:
@@ -40,8 +59,8 @@ def oncotwin(*words: object) -> Answer:
 
 
 def environment() -> dict[str, str]:
-    """Environment of a child: the same caches, and this repository to import from."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    """Environment of a child: the same caches, this repository, programs as users get them."""
+    return {**os.environ, **OPTIMIZED, "PYTHONPATH": str(ROOT)}
 
 
 def start(*words: object, largest_file_blocks: int | None = None) -> subprocess.Popen[str]:

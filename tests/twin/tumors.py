@@ -31,6 +31,7 @@ PARAMS = {
     "repopulation_delay": 28.0,
 }
 """Fractions repaired at once and purely linear-quadratic: what the reference solver knows."""
+DRUGS = tuple(n.removeprefix("sensitivity_") for n in PARAMS if n.startswith("sensitivity_"))
 SURFACE_M2 = 1.8
 TREATED = Schedule(
     fractions=tuple(Fraction(float(day), 2.0) for day in (4, 5, 6, 12, 16)),
@@ -40,10 +41,6 @@ TREATED = Schedule(
         DrugDose(8.0, "pembrolizumab", 200.0),
     ),
 )
-
-QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-"""Compiler options for derivatives, whose programs take long to compile and run once: they are
-those of the same operations, whatever LLVM makes of them."""
 
 
 def box(shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
@@ -113,7 +110,10 @@ def states_in_double(
     They are NumPy's, unless values of `params` are traced inside the caller's `enable_x64(True)`.
     """
     schedule, domain = schedule or Schedule(), domain or make_domain(box(), SPACING)
-    forcing, rows = _padded(schedule, times, max_step_days)
+    # Drugs that nobody gets change nothing, and Fisher-KPP under any schedule is one program.
+    always = DRUGS if model == MODEL else ()
+    drugs = tuple(dict.fromkeys((*always, *schedule.drugs)))
+    forcing, rows = _padded(schedule, drugs, times, max_step_days)
     with jax.enable_x64(True):
         if not isinstance(initial, State):
             initial = jnp.asarray(initial, jnp.float64).reshape(-1)
@@ -130,7 +130,7 @@ def states_in_double(
     return found if traced else jax.tree.map(np.asarray, found)
 
 
-def _padded(schedule, times, max_step_days):
+def _padded(schedule, drugs, times, max_step_days):
     """Tables of few different lengths, so that courses of many steps share a compiled program."""
 
     def tables(**lengths):
@@ -138,7 +138,7 @@ def _padded(schedule, times, max_step_days):
             schedule,
             start_days=0.0,
             times_days=times,
-            drugs=schedule.drugs,
+            drugs=drugs,
             body_surface_m2=SURFACE_M2,
             max_step_days=max_step_days,
             **lengths,

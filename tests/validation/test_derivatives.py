@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.twin.models.test_every_model import BOTH_WAYS, assert_derivatives
+from tests.twin.models.test_every_model import assert_derivatives
 from twin.models import MODELS
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", sorted(set(MODELS) - BOTH_WAYS))
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_derivatives_agree_both_ways(name):
     assert_derivatives(name, both_ways=True)

@@ -30,12 +30,11 @@ from twin.scenarios.plan_set import Plan, PlanSet
 from twin.scenarios.toxicity import tumor_bed_gy
 from twin.simulation import NOT_FINITE, OK
 from twin.solvers.splitting import solve
-from twin.treatments.forcing import Forcing, compile_forcing
+from twin.treatments.forcing import SHARED_ROWS, SHARED_STEPS, Forcing, compile_forcing
 from twin.treatments.schedule import Schedule
 
 PLANS_PER_SHARD = 25
 RECORD_EVERY_DAYS = 7.0
-_ROUND_STEPS = 16
 
 
 def sweep(
@@ -147,7 +146,6 @@ class _Work:
         grid = np.arange(setting.decision_day, horizon, RECORD_EVERY_DAYS)
         times = np.append(grid, horizon)
         sizes = [_size(p.schedule, times, setting.max_step_days) for p in plans]
-        steps = -(-max(s for s, _ in sizes) // _ROUND_STEPS) * _ROUND_STEPS
         return cls(
             posterior=posterior,
             plans=plans,
@@ -156,8 +154,8 @@ class _Work:
             states=states_at_decision(posterior, drawn),
             times_days=times,
             drugs=setting.drugs(*(d for p in plans for d in p.schedule.drugs)),
-            steps=steps,
-            rows=max(r for _, r in sizes),
+            steps=_rounded_up(max(s for s, _ in sizes), SHARED_STEPS),
+            rows=_rounded_up(max(r for _, r in sizes), SHARED_ROWS),
             per_shard=per_shard,
         )
 
@@ -263,6 +261,10 @@ def _checked_maps(
             got=str(len(dose_maps)),
         )
     return jnp.stack([domain.flat(one) for one in dose_maps])
+
+
+def _rounded_up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
 
 
 def _size(schedule: Schedule, times: np.ndarray, max_step_days: float) -> tuple[int, int]:

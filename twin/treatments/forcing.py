@@ -18,8 +18,8 @@ from twin.errors import TwinError
 from twin.treatments.chemotherapy import get_drug
 from twin.treatments.schedule import Schedule
 
-SHARED_STEPS = 64
-"""Courses are padded to multiples of this many steps, so that most share a compiled program."""
+SHARED_STEPS, SHARED_ROWS = 64, 4
+"""Courses are padded to multiples of this many steps and rows: most share a compiled program."""
 MAX_STEP_DAYS = 3.0
 """Longest time step by default; the diffusion part is sub-stepped where stability asks for it."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
@@ -74,6 +74,7 @@ def compile_forcing(
     steps: int | None = None,
     rows: int | None = None,
     multiple_of: int = 1,
+    rows_multiple_of: int = 1,
 ) -> tuple[Forcing, np.ndarray]:
     """Tables for a course from `start_days` to the last of `times_days`.
 
@@ -88,7 +89,8 @@ def compile_forcing(
         body_surface_m2: patient's body surface, turns mg into mg/m².
         max_step_days: longest step.
         steps, rows: pad the tables to these lengths, so that many schedules share one program.
-        multiple_of: pad the steps to a multiple of this, where `steps` does not say to how many.
+        multiple_of, rows_multiple_of: pad steps and rows to multiples of these, where `steps` and
+            `rows` do not say to how many.
 
     Returns:
         The forcing and, for each of `times_days`, the row that ends there.
@@ -149,7 +151,7 @@ def compile_forcing(
 
     # Tables are never empty.
     pad_steps = max(_padding(steps, dt.size, "steps"), -dt.size % multiple_of, 1 - dt.size)
-    pad_rows = _padding(rows, marks.size, "rows")
+    pad_rows = max(_padding(rows, marks.size, "rows"), -marks.size % rows_multiple_of)
     forcing = Forcing(
         dt_days=np.pad(dt, (0, pad_steps)).astype(np.float32),
         dose_gy=np.pad(dose, (0, pad_steps)).astype(np.float32),

@@ -11,6 +11,7 @@ from experiments.cli import main
 from experiments.trial.files import patient_path, read_patient
 from experiments.trial.words import in_words
 from experiments.trial.workflow import run_trial
+from tests.experiments.commands import oncotwin
 from twin.errors import TwinError
 from twin.models import FisherKPP
 from twin.scenarios.trial import Course, PatientResult
@@ -148,13 +149,13 @@ def test_standard_of_care_is_always_first():
 
 
 @pytest.mark.slow
-def test_two_patients_are_treated_from_command_to_page(tmp_path, capsys):
+def test_two_patients_are_treated_from_command_to_page(tmp_path):
     """Without re-planning, which takes many compilations: that is in tests/validation."""
     out = tmp_path / "trial"
     words = ["trial", "--patients", "2", "--world", "two-clones", "--out", str(out)]
-    assert main([*words, "--strategies", "switch", "--strategies", "adaptive"]) == 0
-    printed = capsys.readouterr().out
-    assert "simulated" in printed and "not for clinical decisions" in printed
+    answer = oncotwin(*words, "--strategies", "switch", "--strategies", "adaptive")
+    assert answer.code == 0, answer.err
+    assert "simulated" in answer.out and "not for clinical decisions" in answer.out
     results = [read_patient(patient_path(out, "two-clones", n)) for n in range(2)]
     for result in results:
         standard = result.courses["standard"]
