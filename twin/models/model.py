@@ -21,7 +21,7 @@ from twin.operators.transport import diffuse
 from twin.parameters import ParameterTable
 from twin.treatments.forcing import Forcing
 
-Params = Mapping[str, Float[Array, ""]]
+Params = Mapping[str, Float[Array, "..."]]
 
 
 class Equations(eqx.Module):
