@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.atomic_files import remove
@@ -33,6 +34,7 @@ from twin.lesions import LESION_MODELS, PatientLesion, fit_patient
 from twin.models import MODELS
 from twin.models.model import TumorModel
 from twin.models.priors import growth_priors
+from twin.observation.initial_state import ImageError
 from twin.patient import Patient, coarsen_patient, crop_to_tumor
 from twin.patient_folder import load_patient
 from twin.scenarios import (
@@ -144,10 +146,18 @@ def calibrate_run(
 
 
 def _scores(posterior: Posterior) -> dict[str, np.ndarray]:
-    """What a posterior knows of the scores."""
-    found = {"z_mean": posterior.z_mean, "z_covariance": posterior.z_covariance}
-    draws = posterior.z_draws
-    return found if draws is None else found | {"z_draws": draws}
+    """What a posterior knows of the scores, and of the error of the first image."""
+    error = None if posterior.setting is None else posterior.setting.image_error
+    found = {
+        "z_mean": posterior.z_mean,
+        "z_covariance": posterior.z_covariance,
+        "z_draws": posterior.z_draws,
+        "image_gain": posterior.image_gain,
+        "image_draws": posterior.image_draws,
+        "image_mean": None if error is None else np.asarray(error.mean),
+        "image_modes": None if error is None else np.asarray(error.modes),
+    }
+    return {name: array for name, array in found.items() if array is not None}
 
 
 def calibrate_lesion_run(
@@ -250,6 +260,9 @@ def load_posterior(run: Run) -> Posterior:
         model_named(chosen["model"]),
         visits=chosen["visits"],
     )
+    if "image_modes" in arrays:
+        error = ImageError(jnp.asarray(arrays["image_mean"]), jnp.asarray(arrays["image_modes"]))
+        setting = replace(setting, image_error=error)
     return Posterior(
         table=setting.table,
         names=tuple(stored["names"]),
@@ -262,6 +275,8 @@ def load_posterior(run: Run) -> Posterior:
         diagnostics=stored["diagnostics"],
         setting=setting,
         z_draws=arrays.get("z_draws"),
+        image_gain=arrays.get("image_gain"),
+        image_draws=arrays.get("image_draws"),
     )
 
 

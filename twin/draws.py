@@ -20,7 +20,7 @@ from twin.observation.initial_state import InitialState
 from twin.simulation import trajectory
 from twin.treatments.forcing import Forcing
 
-Draws = dict[str, Float[Array, " s"]]
+Draws = dict[str, Float[Array, "s ..."]]
 
 
 def setting_of(posterior: Posterior) -> Setting:

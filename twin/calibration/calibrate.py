@@ -108,8 +108,8 @@ def calibrate_setting(
         result = sample(problem, result, method)
     elif isinstance(method, EnsembleKalman):
         result = invert(problem, result, method)
-    result = in_diffusivity_and_rate(problem, corrected(setting, problem, result))
-    return _posterior(setting, plain, result)
+    result = corrected(setting, problem, result, known=noise is not None)
+    return _posterior(setting, plain, in_diffusivity_and_rate(problem, result))
 
 
 def point_fit(
@@ -142,6 +142,7 @@ def _posterior(setting: Setting, problem: Problem, result: Fit) -> Posterior:
     count, total = len(problem.names), len(problem.names) + len(idle)
     covariance = np.eye(total)
     covariance[:count, :count] = result.covariance
+    gain = result.image_gain
     noise = {
         f"{kind}_{key}": float(value)
         for kind, found in result.noise.items()
@@ -156,8 +157,10 @@ def _posterior(setting: Setting, problem: Problem, result: Fit) -> Posterior:
         decision_day=setting.decision_day,
         fitted_visits=tuple(visit.name for visit in setting.fitted),
         noise=noise,
-        setting=setting,
+        setting=replace(setting, image_error=result.image_error),
         z_draws=result.draws,
+        image_gain=None if gain is None else np.pad(gain, [(0, len(idle)), (0, 0)]),
+        image_draws=result.image_draws,
     )
     return posterior.with_diagnostics(
         **result.checks,

@@ -2,7 +2,8 @@
 
 Minimizes  sum_kinds r'r / (2 v_kind) + |z|²/2  over scores z, where v_kind is the effective
 variance of twin/calibration/noise. Once a round has converged, noise and discrepancy are estimated
-from its residuals and the fit goes on, until they agree with themselves.
+from its residuals and the fit goes on, until they agree with themselves; after half of the rounds
+noise can only grow.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from twin.calibration.noise import OUTLINE_PIECES, Noise, estimate_noise
 from twin.calibration.objective import Evaluation
+from twin.observation.initial_state import ImageError
 from twin.parameters import ParameterTable, StandardNormal
 
 _FIRST_GUESS = {"density": 0.05**2 * 30.0, "outline": 0.15**2 * 500.0}
@@ -41,7 +43,8 @@ class GaussNewton:
 class Fit:
     """Result of a fit: scores, covariance of the scores, noise by kind, and how it went.
 
-    Methods that draw leave their draws of the scores, and figures that tell how well they did.
+    Methods that draw leave their draws of the scores, and figures that tell how well they did. The
+    last three are what noise in the first image does (twin/calibration/resampling; `Posterior`).
     """
 
     z: np.ndarray
@@ -54,6 +57,9 @@ class Fit:
     history: list[float] = field(default_factory=list)
     draws: np.ndarray | None = None
     checks: dict[str, float] = field(default_factory=dict)
+    image_error: ImageError | None = None
+    image_gain: np.ndarray | None = None
+    image_draws: np.ndarray | None = None
 
 
 def fit(
@@ -90,6 +96,9 @@ def fit(
         step, length = _step(gradient, curvature, 0.0)
         if length < method.tolerance:
             renewed = noise_at(current)
+            if 2 * rounds >= method.noise_rounds:
+                # Two fits that each find the noise of the other: the larger one is believed.
+                renewed |= {k: n for k, n in noise.items() if n.variance > renewed[k].variance}
             changed = _changed(variances, renewed)
             noise = renewed
             if not changed or rounds >= method.noise_rounds:

@@ -12,7 +12,7 @@ independent voxels (Cressie 1993, doi 10.1002/9781119115151). Treating voxels as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft
@@ -51,6 +51,15 @@ class Noise:
     effective_count: float
     variance: float
 
+    def scaled(self, factor: float) -> Noise:
+        """The same kind of noise with `factor` times the deviation; the fit's variance stays."""
+        return replace(
+            self,
+            sd=factor * self.sd,
+            noise_sd=factor * self.noise_sd,
+            discrepancy_sd=factor * self.discrepancy_sd,
+        )
+
 
 def estimate_noise(
     residual: np.ndarray,
@@ -60,7 +69,8 @@ def estimate_noise(
 ) -> Noise | None:
     """Noise of residual fields (visits, N) where `weight` is 1; None without any observation.
 
-    `most_pieces` caps the independent pieces of information in one field.
+    `most_pieces` caps the independent pieces of information in one field; such fields (outlines)
+    are moved in whole stretches, and correlation at long lags counts as real.
     """
     residual, weight = np.asarray(residual, float), np.asarray(weight, float)
     used = [i for i in range(len(residual)) if weight[i].sum() > 0]
@@ -72,7 +82,8 @@ def estimate_noise(
     sd = max(np.sqrt(total), FLOOR)
     correlation = np.where(pairs > 0, covariance / max(total, 1e-30), 0.0)
     per_field = count / len(used)
-    shared = max(_shared_voxels(correlation, per_field), per_field / most_pieces)
+    voxels = np.inf if np.isfinite(most_pieces) else count
+    shared = max(_shared_voxels(correlation, voxels, per_field), per_field / most_pieces)
     nearest = np.mean([correlation[1, 0, 0], correlation[0, 1, 0], correlation[0, 0, 1]])
     smooth_share = float(np.clip(nearest, 0.0, 1.0))
     between = _visit_correlation(residual[used], weight[used])
@@ -131,8 +142,14 @@ def _autocovariance(
     return correlate(power(residual)) / np.maximum(pairs, 1.0), pairs
 
 
-def _shared_voxels(correlation: np.ndarray, most: float) -> float:
-    """V: sum of the correlation over lags, out to where its radial mean stops being positive."""
+def _shared_voxels(correlation: np.ndarray, voxels: float, most: float) -> float:
+    """V: sum of the correlation over lags, out to where its radial mean stops being positive.
+
+    Args:
+        correlation: by lag.
+        voxels: that it was estimated from; infinite where chance counts as correlation.
+        most: largest V.
+    """
     lags = [np.minimum(np.arange(n), n - np.arange(n)) for n in correlation.shape]
     radius = np.sqrt(
         lags[0][:, None, None] ** 2 + lags[1][None, :, None] ** 2 + lags[2][None, None, :] ** 2
@@ -140,11 +157,13 @@ def _shared_voxels(correlation: np.ndarray, most: float) -> float:
     shells = radius.astype(int).ravel()
     counts = np.bincount(shells)
     means = np.bincount(shells, correlation.ravel()) / np.maximum(counts, 1)
-    # Measured against the neighbors: independent noise on top must not hide a smooth part.
-    below = np.flatnonzero(means < max(_SIGNIFICANT * means[1], _LEAST))
+    totals = np.maximum(np.cumsum(means * counts), 1.0)
+    # Measured against the neighbors: independent noise on top must not hide a smooth part. And
+    # against chance: the mean of few pieces is not zero, and correlates with itself at any lag.
+    least = np.maximum(np.sqrt(totals / voxels), max(_SIGNIFICANT * means[1], _LEAST))
+    below = 1 + np.flatnonzero(means[1:] < least[:-1])
     reach = int(below[0]) if below.size else len(means)
-    total = float((means[:reach] * counts[:reach]).sum())
-    return float(np.clip(total, 1.0, max(most, 1.0)))
+    return float(np.clip(totals[reach - 1], 1.0, max(most, 1.0)))
 
 
 def _visit_correlation(residual: np.ndarray, weight: np.ndarray) -> float:

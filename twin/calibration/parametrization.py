@@ -61,10 +61,14 @@ def in_diffusivity_and_rate(problem: Problem, result: Fit) -> Fit:
     table = problem.table
     if not isinstance(table, FrontTable):
         return result
-    drawn = result.draws
+    drawn, gain, errors = result.draws, result.image_gain, result.image_draws
     if drawn is None:
         random = np.random.default_rng(0xF207)
-        drawn = random.multivariate_normal(result.z, result.covariance, _GAUSSIAN_DRAWS)
+        left = result.covariance if gain is None else result.covariance - gain @ gain.T
+        drawn = random.multivariate_normal(result.z, left, _GAUSSIAN_DRAWS)
+        if gain is not None:
+            errors = random.standard_normal((_GAUSSIAN_DRAWS, gain.shape[1]))
+            drawn = drawn + errors @ gain.T
     scores = np.vstack([result.z, drawn])
     values = table.values_at(
         {n: jnp.asarray(column) for n, column in zip(problem.names, scores.T, strict=True)}
@@ -79,6 +83,8 @@ def in_diffusivity_and_rate(problem: Problem, result: Fit) -> Fit:
         z=draws.mean(axis=0),
         covariance=np.atleast_2d(np.cov(draws.T)),
         draws=draws,
+        image_gain=None if errors is None else (draws - draws.mean(axis=0)).T @ errors / len(draws),
+        image_draws=errors,
     )
 
 

@@ -16,10 +16,12 @@ from scipy.special import ndtri
 
 from twin.calibration.maps import map_names, map_posterior
 from twin.calibration.setting import Setting
+from twin.observation.initial_state import IMAGE_ERROR
 from twin.parameters import ParameterTable
 
 UNDETERMINED_BELOW = 0.25
 """A parameter whose contraction is smaller counts as not determined by the data."""
+_ROUND_OFF = 1e-10
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Posterior:
         diagnostics: iterations, length of the next step, warnings and the like.
         setting: patient, model and fitted visits, which forecast and sweep simulate in.
         z_draws: (S, k) equally likely scores of the first k names, where a method drew them.
+        image_gain: (K, R) how the scores stray with the R modes of the error of the first image
+            (`Setting.image_error`); `z_covariance` holds it. None where that image is clean.
+        image_draws: (S, R) scores of those modes that belong to `z_draws`.
     """
 
     table: ParameterTable
@@ -51,6 +56,8 @@ class Posterior:
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     setting: Setting | None = None
     z_draws: np.ndarray | None = None
+    image_gain: np.ndarray | None = None
+    image_draws: np.ndarray | None = None
 
     def with_diagnostics(self, **values: Any) -> Posterior:
         """The same with further diagnostics."""
@@ -72,22 +79,30 @@ class Posterior:
         return {k: float(v[0]) for k, v in self.values_at(self.z_mean[None]).items()}
 
     def sample_scores(self, count: int, seed: int) -> np.ndarray:
-        """(count, K) scores drawn from the posterior; the same for the same seed.
+        """(count, K + R) scores drawn from the posterior; the same for the same seed.
+
+        The last R are those of the error of the first image, none where that image is clean.
 
         Every parameter has a random stream of its own name, so that a further parameter (a drug
         that some plan holds) leaves the draws of the others as they are.
         """
         streams = [np.random.default_rng([seed, count, crc32(n.encode())]) for n in self.names]
         standard = np.stack([stream.standard_normal(count) for stream in streams], axis=1)
+        gain = np.zeros((len(self.names), 0)) if self.image_gain is None else self.image_gain
         if self.z_draws is not None:
             rows = np.random.default_rng([seed, count]).permutation(len(self.z_draws))
-            drawn = self.z_draws[np.resize(rows, count)]
-            return np.hstack([drawn, standard[:, drawn.shape[1] :]])
-        root = np.linalg.cholesky(self.z_covariance + 1e-10 * np.eye(len(self.names)))
-        return self.z_mean + standard @ root.T
+            rows = np.resize(rows, count)
+            drawn = self.z_draws[rows]
+            errors = [] if self.image_draws is None else [self.image_draws[rows]]
+            return np.hstack([drawn, standard[:, drawn.shape[1] :], *errors])
+        random = np.random.default_rng([seed, count, crc32(IMAGE_ERROR.encode())])
+        errors = random.standard_normal((count, gain.shape[1]))
+        left = self.z_covariance - gain @ gain.T
+        root = np.linalg.cholesky(left + _ROUND_OFF * np.eye(len(self.names)))
+        return np.hstack([self.z_mean + standard @ root.T + errors @ gain.T, errors])
 
     def sample(self, count: int, seed: int) -> dict[str, np.ndarray]:
-        """Natural values (count,) of every parameter, drawn from the posterior."""
+        """Natural values (count,) of every parameter, drawn from the posterior; see `values_at`."""
         return self.values_at(self.sample_scores(count, seed))
 
     def interval(self, name: str, level: float = 0.9) -> tuple[float, float]:
@@ -106,9 +121,16 @@ class Posterior:
         return float(parameter.prior.transform(low)), float(parameter.prior.transform(high))
 
     def prior(self) -> Posterior:
-        """The prior in the shape of a posterior, to compare with."""
-        count = len(self.names)
-        return replace(self, z_mean=np.zeros(count), z_covariance=np.eye(count), z_draws=None)
+        """The prior in the shape of a posterior, to compare with; the first image errs alike."""
+        count, gain = len(self.names), self.image_gain
+        return replace(
+            self,
+            z_mean=np.zeros(count),
+            z_covariance=np.eye(count),
+            z_draws=None,
+            image_gain=None if gain is None else np.zeros_like(gain),
+            image_draws=None,
+        )
 
     def extended(self, table: ParameterTable) -> Posterior:
         """The same with further parameters from `table` at their priors (drugs not yet given)."""
@@ -117,12 +139,14 @@ class Posterior:
         count, total = len(self.names), len(self.names) + len(added)
         covariance = np.eye(total)
         covariance[:count, :count] = self.z_covariance
+        gain = self.image_gain
         return replace(
             self,
             table=self.table + ParameterTable(new),
             names=self.names + added,
             z_mean=np.concatenate([self.z_mean, np.zeros(len(added))]),
             z_covariance=covariance,
+            image_gain=None if gain is None else np.pad(gain, [(0, len(added)), (0, 0)]),
         )
 
     def summary(self, level: float = 0.9) -> list[dict[str, Any]]:
@@ -194,10 +218,17 @@ class Posterior:
         }
 
     def values_at(self, scores: np.ndarray) -> dict[str, np.ndarray]:
-        """Natural values (S,) of every parameter at (S, K) scores of `names`."""
-        by_name = dict(zip(self.names, scores.T, strict=True))
+        """Natural values (S,) of every parameter at (S, K) scores of `names`.
+
+        Scores (S, K + R) hold those of the error of the first image too, which go as they are, as
+        `IMAGE_ERROR`, to the initial state.
+        """
+        count = len(self.names)
+        by_name = dict(zip(self.names, scores.T[:count], strict=True))
         zeros = np.zeros(len(scores))
-        return {
+        values = {
             name: np.asarray(p.prior.transform(by_name.get(name, zeros)), float)
             for name, p in self.table.items()
         }
+        errors = scores[:, count:]
+        return values if errors.shape[1] == 0 else values | {IMAGE_ERROR: errors}

@@ -43,7 +43,8 @@ class RefinedSetting(Setting):
         """The initial state of the coarse setting, voxel by voxel."""
 
         def refine(leaf: Array) -> Array:
-            return jnp.asarray(halved(self.coarse.domain.volume(leaf)).reshape(-1))
+            fine = halved(np.asarray(self.coarse.domain.volume(leaf)))
+            return jnp.asarray(fine.reshape(*leaf.shape[:-1], -1))
 
         return jax.tree.map(refine, self.coarse.initial)
 

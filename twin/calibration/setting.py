@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import jax
@@ -19,7 +19,7 @@ from twin.markers import PriorShift
 from twin.models.model import TumorModel
 from twin.observation.adc import cell_fraction
 from twin.observation.denoise import denoised
-from twin.observation.initial_state import InitialState, initial_parameters
+from twin.observation.initial_state import ImageError, InitialState, initial_parameters
 from twin.observation.segmentation import threshold_parameter
 from twin.parameters import Fixed, ParameterTable, Prior
 from twin.patient import Patient, Visit
@@ -41,6 +41,7 @@ class Setting:
         fitted: the visits that calibration sees, from the first on.
         table: parameters of model, treatments and observation.
         max_step_days: longest time step.
+        image_error: of the first image as calibration found it (twin/calibration/resampling).
     """
 
     patient: Patient
@@ -48,6 +49,7 @@ class Setting:
     fitted: tuple[Visit, ...]
     table: ParameterTable
     max_step_days: float = MAX_STEP_DAYS
+    image_error: ImageError | None = None
 
     @cached_property
     def domain(self) -> Domain:
@@ -89,7 +91,8 @@ class Setting:
     @cached_property
     def initial(self) -> InitialState:
         """The initial state as a function of the parameters."""
-        return initial_state(self, raw_density(self.patient, self.fitted[0]))
+        found = initial_state(self, raw_density(self.patient, self.fitted[0]))
+        return replace(found, error=self.image_error)
 
     @cached_property
     def resectable_mm(self) -> np.ndarray | None:

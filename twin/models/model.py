@@ -23,7 +23,7 @@ from twin.patient import Patient
 from twin.treatments.forcing import Forcing
 from twin.visit import Visit
 
-Params = Mapping[str, Float[Array, ""]]
+Params = Mapping[str, Float[Array, "..."]]
 
 
 class Equations(eqx.Module):

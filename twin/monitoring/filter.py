@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twin.calibration.posterior import Posterior
-from twin.draws import setting_of, states_at_decision
+from twin.draws import ready, setting_of, states_at_decision
 from twin.errors import TwinError
 from twin.models.state import State
 from twin.monitoring.analysis import analyzed
@@ -121,13 +121,13 @@ class Filter:
                 got=f"{false_alarm_rate:g}; {scans}",
             )
         scores = posterior.sample_scores(members, seed)
-        states = states_at_decision(posterior, natural_values(posterior, scores))
+        states = states_at_decision(posterior, ready(posterior.values_at(scores)))
         factor = discrepancy_factors(posterior, members, seed)
         states = bounded(map_fields(lambda field: field * factor, states))
         start = cls(
             posterior,
             setting.decision_day,
-            scores,
+            scores[:, : len(posterior.names)],
             states,
             seed,
             scans=scans,
@@ -256,7 +256,8 @@ class Filter:
 
     def _widened(self, wider: Posterior) -> Filter:
         """The same with the further parameters of a posterior, drawn from their priors."""
-        more = wider.sample_scores(self.members, self.seed)[:, self.scores.shape[1] :]
+        drawn = wider.sample_scores(self.members, self.seed)
+        more = drawn[:, self.scores.shape[1] : len(wider.names)]
         return replace(self, posterior=wider, scores=np.hstack([self.scores, more]))
 
     def _run(self, times: Sequence[float] | np.ndarray) -> tuple[State, tuple[np.ndarray, ...]]:

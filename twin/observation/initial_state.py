@@ -16,6 +16,21 @@ from twin.models.model import Params
 from twin.observation.segmentation import visibility_threshold
 from twin.parameters import LogNormal, LogUniform, Parameter
 
+IMAGE_ERROR = "first_image_error"
+"""Name of the (R,) scores of `ImageError` among the values that draws hold."""
+
+
+class ImageError(eqx.Module):
+    """How noise of the first image displaces the initial state: mean + Σ w_r mode_r, w ~ N(0, 1).
+
+    Attributes:
+        mean: (N,) cell fraction that the image shows too much.
+        modes: (R, N) what it errs by about that.
+    """
+
+    mean: Float[Array, " n"]
+    modes: Float[Array, "r n"]
+
 
 class InitialState(eqx.Module):
     """Initial state as a function of `initial_scale`, `infiltration_length` and a threshold.
@@ -28,6 +43,7 @@ class InitialState(eqx.Module):
         inside_mm: (N,) depth below the outline, 0 outside.
         mask: (N,) tissue.
         label: mask label whose threshold holds at the outline.
+        error: of the first image, where it is known; taken off.
     """
 
     density: Float[Array, " n"] | None
@@ -37,6 +53,7 @@ class InitialState(eqx.Module):
     inside_mm: Float[Array, " n"]
     mask: Float[Array, " n"]
     label: str = eqx.field(static=True)
+    error: ImageError | None = None
 
     def __call__(self, params: Params) -> Float[Array, " n"]:
         """(N,) viable cell fraction at natural parameter values."""
@@ -51,6 +68,10 @@ class InitialState(eqx.Module):
         else:
             core = self.density
         viable = jnp.where(self.measured > 0.0, scale * core, tail)
+        if self.error is not None:
+            viable = viable - self.error.mean
+            if IMAGE_ERROR in params:
+                viable = viable + params[IMAGE_ERROR] @ self.error.modes
         return jnp.clip(viable, 0.0, 0.999) * self.mask
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from twin.calibration.posterior import Posterior
 from twin.calibration.refined_setting import refined
 from twin.calibration.setting import Setting, make_setting
 from twin.draws import setting_of
 from twin.errors import TwinError
+from twin.imaging.resample import volume_mean
 from twin.patient import coarsen_patient
 from twin.scenarios.engines import Engine, one_by_one
 from twin.scenarios.outcomes import Outcomes
@@ -132,7 +136,20 @@ def _coarsened(setting: Setting) -> Setting:
     made = make_setting(
         coarse, setting.model, visits=len(setting.fitted), max_step_days=setting.max_step_days
     )
-    return replace(made, table=setting.table)
+    error = setting.image_error
+    if error is not None:
+        error = jax.tree.map(partial(_averaged, setting, made), error)
+    return replace(made, table=setting.table, image_error=error)
+
+
+def _averaged(fine: Setting, coarse: Setting, fields: Array) -> Array:
+    """(..., N) fields averaged to the voxels of a coarser setting."""
+    volumes = np.asarray(fine.domain.volume(fields)).reshape(-1, *fine.domain.shape)
+    means = [
+        volume_mean(volume, fine.patient.grid, coarse.patient.grid, outside_counts=True)
+        for volume in volumes
+    ]
+    return jnp.asarray(np.reshape(means, (*fields.shape[:-1], -1)), jnp.float32)
 
 
 def _change(quantity: Quantity, name: str, base: np.ndarray, again: np.ndarray) -> Change:

@@ -143,7 +143,7 @@ def simulate_scores(
     Args:
         posterior: from `twin.scenarios.sweep.with_drugs_of`.
         plans: candidate plans.
-        scores: standard normal scores in the order of `posterior.names`.
+        scores: as `twin.scenarios.sweep.outcomes_at` takes them.
         engine: how blocks are run.
         block: rows at a time; the last block is filled up, so that one program serves all.
         progress: called with (scenarios done, scenarios in all) after each block.
@@ -234,7 +234,8 @@ def posterior_factors(
 
     Returns:
         Name of each factor -> how many standard normal scores it takes; the map of those (S, C) to
-        scores (S, K) of the parameters; and the parameters of the factor `INFORMED`.
+        scores (S, K + R) of the parameters and, within the factor `INFORMED`, of the error of the
+        first image; and the parameters of that factor.
     """
     count = len(posterior.names)
     draws = posterior.z_draws
@@ -244,19 +245,30 @@ def posterior_factors(
         inside = ~np.isclose(posterior.z_covariance, np.eye(count), atol=1e-12).all(axis=1)
         inside |= ~np.isclose(posterior.z_mean, 0.0, atol=1e-12)
     first, rest = np.flatnonzero(inside), np.flatnonzero(~inside)
-    joint = first.size if draws is None else 1
+    gain = posterior.image_gain
+    errors = 0 if gain is None else gain.shape[1]
+    joint = first.size + errors if draws is None else 1
     factors = {INFORMED: joint} if first.size else {}
     factors |= _factors(tuple(posterior.names[i] for i in rest), posterior.table)
 
     def scores_of(standard: np.ndarray) -> np.ndarray:
-        scores = np.empty((len(standard), count))
+        scores = np.empty((len(standard), count + errors))
         scores[:, rest] = standard[:, joint if first.size else 0 :]
         if draws is not None:
-            scores[:, first] = draws[_rows(standard[:, 0], len(draws))]
+            rows = _rows(standard[:, 0], len(draws))
+            scores[:, first] = draws[rows]
+            if posterior.image_draws is not None:
+                scores[:, count:] = posterior.image_draws[rows]
         elif first.size:
             among = posterior.z_covariance[np.ix_(first, first)]
+            moves = standard[:, first.size : joint]
+            scores[:, first] = posterior.z_mean[first]
+            if gain is not None:
+                among = among - gain[first] @ gain[first].T
+                scores[:, first] += moves @ gain[first].T
             root = np.linalg.cholesky(among + 1e-10 * np.eye(first.size))
-            scores[:, first] = posterior.z_mean[first] + standard[:, :joint] @ root.T
+            scores[:, first] += standard[:, : first.size] @ root.T
+            scores[:, count:] = moves
         return scores
 
     return factors, scores_of, tuple(posterior.names[i] for i in first)

@@ -109,7 +109,8 @@ def outcomes_at(posterior: Posterior, plans: PlanSet, scores: Float[np.ndarray, 
     Args:
         posterior: from `with_drugs_of`, on whose decision day the plans start.
         plans: P candidate plans.
-        scores: standard normal scores in the order of `posterior.names`.
+        scores: (S, K) standard normal scores in the order of `posterior.names`, or (S, K + R) as
+            `Posterior.sample_scores` gives them.
     """
     return _Work.of(posterior, plans, scores, len(plans))(0)
 

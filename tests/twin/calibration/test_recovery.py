@@ -41,9 +41,9 @@ class Runs:
 def _noisy_runs() -> Runs:
     found, original = [], calibration.corrected
 
-    def recorded(setting, problem, result):
+    def recorded(setting, problem, result, **options):
         found.append(problem.table.values_at(dict(zip(problem.names, result.z, strict=True))))
-        return original(setting, problem, result)
+        return original(setting, problem, result, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "corrected", recorded)

@@ -48,10 +48,10 @@ def test_the_filter_moves_towards_a_calibration_that_sees_all_scans_at_once(foll
     scores, names = followed[1].scores, posterior.names
     for name in ("diffusivity", "proliferation_rate", "visibility_threshold_gtv"):
         column, other = names.index(name), together.names.index(name)
-        sd = np.sqrt(together.z_covariance[other, other])
+        both = np.hypot(scores[:, column].std(), np.sqrt(together.z_covariance[other, other]))
         mean, wanted = scores[:, column].mean(), together.z_mean[other]
-        assert abs(mean - wanted) < abs(posterior.z_mean[column] - wanted) + 0.5 * sd
-        assert abs(mean - wanted) < 3.0 * np.hypot(scores[:, column].std(), sd)
+        assert abs(mean - wanted) < max(abs(posterior.z_mean[column] - wanted), 2.0 * both)
+        assert abs(mean - wanted) < 3.0 * both
         assert scores[:, column].std() < 0.7 * np.sqrt(posterior.z_covariance[column, column])
 
 
@@ -98,7 +98,7 @@ def test_a_volume_alone_is_enough(start):
 
 def test_time_passes_the_same_in_one_go_or_two(start):
     once, twice = start.to(40.0), start.to(29.0).to(40.0)
-    np.testing.assert_allclose(once.states.viable, twice.states.viable, atol=2e-5)
+    np.testing.assert_allclose(once.states.viable, twice.states.viable, rtol=1e-4, atol=1e-6)
     outlook = start.outlook([29.0, 40.0])
     np.testing.assert_allclose(outlook.viable_ml[:, 1], once.now().viable_ml[:, 0], rtol=1e-4)
     assert start.to(start.time_days) is start
