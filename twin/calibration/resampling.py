@@ -65,8 +65,8 @@ def corrected(
     found = evaluate(problem, result.z)
     strayed, fields, level = _strayings(setting, problem, result, found, first[1], random)
     level = 1.0 if known else level
-    # The bias is of second order in the noise, the spread of first.
-    bias, displaced = level**2 * strayed.mean(axis=0), level**2 * fields.mean(axis=0)
+    # The cut follows the noise, and what it takes the cut.
+    bias, displaced = level * strayed.mean(axis=0), level * fields.mean(axis=0)
     scale = level * _WIDER * np.sqrt((1.0 + 1.0 / REPLICATES) / (REPLICATES - 1.0))
     strays = np.vstack([scale * (strayed - strayed.mean(axis=0)), BIAS_LEFT * bias])
     modes = np.vstack([scale * (fields - fields.mean(axis=0)), BIAS_LEFT * displaced])
