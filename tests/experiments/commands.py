@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ DEMO = ROOT / "patients" / "demo"
 SPACING_MM = "8"
 """The demo on coarse voxels: the same story in a tenth of the time."""
 OPTIMIZED = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+LONG = {"demo", "sweep", "trial"}
+"""Commands that compute for longer than it takes to optimize their programs."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Answer:
 
 @contextmanager
 def optimized() -> Iterator[None]:
-    """Programs as users get them: a sweep runs for longer than it takes to optimize (conftest)."""
+    """Programs as users get them, for what computes longer than optimizing takes (conftest)."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
     try:
@@ -50,7 +52,8 @@ def optimized() -> Iterator[None]:
 def oncotwin(*words: object) -> Answer:
     """Run a command in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), optimized():
+    compiled = optimized() if words[0] in LONG else nullcontext()
+    with redirect_stdout(out), redirect_stderr(err), compiled:
         try:
             code = main([str(word) for word in words])
         except SystemExit as stop:

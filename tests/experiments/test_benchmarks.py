@@ -19,6 +19,7 @@ from twin.errors import TwinError
 LEFT_TO_VALIDATION = {
     *("lesions_hierarchical_s", "nuts_s"),  # tests of twin.lesions and twin.calibration fit as much
     *GROUPS["synth"],  # the group "synth_private" simulates, trains and samples
+    *GROUPS["trial"],  # tests.experiments.trial treats as many patients by more strategies
 }
 """Long, and their code is run by others; tests/validation measures every name."""
 
