@@ -61,3 +61,12 @@ def all_cores() -> Iterator[None]:
 def repository() -> Path:
     """The repository's root folder."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def programs_of_users() -> Iterator[None]:
+    """Optimized programs: those of NUTS are else so large that the compilation cache crashes."""
+    from tests.experiments.commands import optimized
+
+    with optimized():
+        yield

@@ -16,6 +16,8 @@ from twin.forecasting.scores import crps
 from twin.lesions import read_lesions
 from twin.lesions.population.steps import diameters_mm
 
+pytestmark = pytest.mark.usefixtures("programs_of_users")
+
 LESIONS = 70
 
 

@@ -20,6 +20,8 @@ from twin.errors import TwinError
 from twin.models import FisherKPP
 from twin.parameters import Fixed, ParameterTable
 
+pytestmark = pytest.mark.usefixtures("programs_of_users")
+
 FREE = ("diffusivity", "proliferation_rate")
 SHORT = NUTS(chains=2, warmup=60, draws=200)
 

@@ -21,6 +21,8 @@ from twin.front import LENGTH_AT_SPEED, SPEED
 from twin.models import FisherKPP
 from twin.parameters import Fixed
 
+pytestmark = pytest.mark.usefixtures("programs_of_users")
+
 GROWTH_ALONE = {
     "initial_scale": Fixed(1.0),
     "infiltration_length": Fixed(3.0),

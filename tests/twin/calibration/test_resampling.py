@@ -17,6 +17,8 @@ from twin.treatments.schedule import Schedule
 from twin.virtual_images import smooth_noise
 from twin.virtual_patient import procedural_patient, with_noise
 
+pytestmark = pytest.mark.usefixtures("programs_of_users")
+
 WHITE_SD, SMOOTH_SD, FWHM_MM = 0.02, 0.02, 12.0
 PRIORS = {
     "diffusivity": LogNormal(0.4, 0.5),

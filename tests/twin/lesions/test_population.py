@@ -24,6 +24,8 @@ from twin.lesions.population.steps import (
     steps_of,
 )
 
+pytestmark = pytest.mark.usefixtures("programs_of_users")
+
 LAW = Law(*(jnp.asarray(v) for v in (1.0, 0.1, 0.3, 0.2, (0.7, 0.1, 0.2), 1.0, 0.5, 0.3, 0.3, 4.0)))
 PATIENT = Patients(*(jnp.asarray(v) for v in (0.2, 0.5, 1.3, -1.0)))
 DRAWS = 200
