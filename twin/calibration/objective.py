@@ -24,7 +24,6 @@ from twin.observation.segmentation import drawn_probability
 from twin.parameters import ParameterTable
 from twin.patient import Visit
 from twin.simulation import trajectory
-from twin.solvers.splitting import Derivatives
 from twin.treatments.forcing import CONCURRENT_DAYS, Forcing
 from twin.treatments.schedule import Schedule
 from twin.treatments.surgery import distance_mm
@@ -152,9 +151,7 @@ def make_problem(setting: Setting) -> Problem:
 
 
 @eqx.filter_jit
-def _seen(
-    problem: Problem, z: Float[Array, " k"], derivatives: Derivatives = "forward"
-) -> tuple[dict[str, Array], Array]:
+def _seen(problem: Problem, z: Float[Array, " k"]) -> tuple[dict[str, Array], Array]:
     """Parameters at the scores, and what images show at the fitted visits, (V, N)."""
     params = problem.table.values_at(dict(zip(problem.names, z, strict=True)))
     states = trajectory(
@@ -164,7 +161,6 @@ def _seen(
         problem.forcing,
         problem.initial(params),
         problem.resectable_mm,
-        derivatives=derivatives,
     )
     return params, states.seen[jnp.asarray(problem.rows)]
 
@@ -174,11 +170,9 @@ def predicted(problem: Problem, z: np.ndarray) -> np.ndarray:
     return problem.domain.volume(_seen(problem, jnp.asarray(z, jnp.float32))[1])
 
 
-def residuals(
-    problem: Problem, z: Float[Array, " k"], derivatives: Derivatives = "forward"
-) -> dict[str, Array]:
+def residuals(problem: Problem, z: Float[Array, " k"]) -> dict[str, Array]:
     """Residual fields: density (V, N), outline (V, L, N)."""
-    params, seen = _seen(problem, z, derivatives)
+    params, seen = _seen(problem, z)
     out = {"density": problem.density_weight * (seen - problem.density)}
     if problem.labels:
         thresholds = jnp.stack([params[f"visibility_threshold_{x}"] for x in problem.labels])

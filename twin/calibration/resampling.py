@@ -23,7 +23,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -115,7 +114,6 @@ def _strayings(
     """
     noise, count = result.noise["density"], float(found.weight["density"].sum())
     z = jnp.asarray(result.z, jnp.float32)
-    variances = {k: jnp.asarray(n.variance, jnp.float32) for k, n in result.noise.items()}
     params = problem.table.values_at(dict(zip(problem.names, result.z, strict=True)))
     start = np.asarray(problem.initial(params))
     seen, drawn = predicted(problem, result.z), _without_outline_residual(problem, z)
@@ -123,34 +121,19 @@ def _strayings(
     for _ in range(REPLICATES):
         images = [image + _noise_like(noise, setting.patient.grid, random) for image in seen]
         repeated = _with_images(setting, drawn, region, images)
-        slope, square = (np.asarray(a, float) for a in _slope(repeated, z, variances))
-        step = -result.covariance @ slope
+        again = evaluate(repeated, result.z)
+        slopes = [again.gradient[kind].sum(axis=0) / n.variance for kind, n in result.noise.items()]
+        step = -result.covariance @ np.sum(slopes, axis=0)
         step *= min(1.0, GaussNewton.max_step / max(np.abs(step).max(), 1e-30))
         strayed.append(step)
         fields.append(np.asarray(repeated.initial(params)) - start)
-        squares.append(float(square))
+        squares.append(float(again.cost["density"].sum()))
     # A fit explains part of the noise that it meets, and has of that of the residuals.
     told = result.covariance @ found.curvature["density"].sum(axis=0) / noise.variance
     explained = np.trace(2.0 * told - told @ told) / noise.effective_count
     left = np.mean(squares) / count * (1.0 - min(float(explained), 0.5))
     level = min(1.0, noise.sd / np.sqrt(left))
     return np.array(strayed), np.array(fields), float(level)
-
-
-@eqx.filter_jit
-def _slope(
-    problem: Problem, z: Float[Array, " k"], variances: dict[str, Array]
-) -> tuple[Float[Array, " k"], Float[Array, ""]]:
-    """Derivative of the misfit, and the sum of squares of the density's residuals."""
-
-    def misfit(scores: Array) -> tuple[Array, Array]:
-        found = residuals(problem, scores, derivatives="reverse")
-        squares = {kind: (r**2).sum() for kind, r in found.items()}
-        parts = [squares[kind] / (2.0 * v) for kind, v in variances.items() if kind in squares]
-        return sum(parts, jnp.zeros(())), squares["density"]
-
-    (_, square), slope = jax.value_and_grad(misfit, has_aux=True)(z)
-    return slope, square
 
 
 def _without_outline_residual(problem: Problem, z: Float[Array, " k"]) -> Problem:
