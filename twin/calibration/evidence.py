@@ -4,8 +4,8 @@
 
 up to a constant that data and noise alone set (Kass & Raftery 1995, doi
 10.1080/01621459.1995.10476572). A fit estimates its own noise, and a model that fits badly would be
-forgiven by more of it. So all models are fitted again under the noise of the one that needs the least
-of it, kind by kind.
+forgiven by more of it. So all models are fitted again under the noise of the one that needs the
+least of it, kind by kind.
 
 Assumed: this noise is right, its effective variance stands for the correlation between voxels and
 visits, the posterior is Gaussian in the scores, and priors mean what they say: a wider prior of a
