@@ -33,10 +33,11 @@ LENGTH_AT_SPEED = "front_length_at_speed"
 _TINY = 1e-30
 
 
-def front_of(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def front_of(values: Mapping[str, float] | Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Infiltration length, mm, and speed, mm/day, of diffusivities and proliferation rates."""
     spread, growth = (np.asarray(values[name], float) for name in GROWTH)
-    return {LENGTH: np.sqrt(spread / growth), SPEED: 2.0 * np.sqrt(spread * growth)}
+    length, speed = np.sqrt(spread / growth), 2.0 * np.sqrt(spread * growth)
+    return {LENGTH: np.asarray(length), SPEED: np.asarray(speed)}
 
 
 @dataclass(frozen=True)

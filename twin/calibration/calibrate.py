@@ -21,6 +21,7 @@ from twin.calibration.posterior import Posterior
 from twin.calibration.resampling import corrected
 from twin.calibration.setting import Setting, make_setting
 from twin.errors import TwinError
+from twin.front import GROWTH, LENGTH, front_of
 from twin.models.model import TumorModel
 from twin.parameters import Prior
 from twin.patient import Patient
@@ -182,14 +183,15 @@ def _warnings(setting: Setting, posterior: Posterior, checks: Mapping[str, float
             )
         found.append(f"The fit did not converge{why}: do not rely on its intervals.")
     point = posterior.point
-    if {"diffusivity", "proliferation_rate"} <= point.keys():
-        length = float(np.sqrt(point["diffusivity"] / point["proliferation_rate"]))
+    if set(GROWTH) <= point.keys():
+        length = float(front_of(point)[LENGTH])
         voxel = float(max(setting.patient.grid.spacing_mm))
         if length < 2.0 * voxel:
             found.append(
                 f"The front is {length:.1f} mm wide, less than two voxels of {voxel:.1f} mm:"
                 " its speed depends on the grid. Use a finer grid."
             )
-    if posterior.undetermined:
-        found.append("The data does not determine " + ", ".join(posterior.undetermined) + ".")
+    undetermined = posterior.undetermined
+    if undetermined:
+        found.append("The data does not determine " + ", ".join(undetermined) + ".")
     return found

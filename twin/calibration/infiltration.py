@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import integrate, ndimage
 
-from twin.calibration.parametrization import MEANINGS, score_contraction
+from twin.calibration.parametrization import front_row, known_values, score_contraction
 from twin.calibration.posterior import UNDETERMINED_BELOW
 from twin.calibration.setting import Setting, make_setting, raw_density
 from twin.errors import TwinError
@@ -103,29 +103,12 @@ class Infiltration:
 
     def summary(self, level: float = 0.9) -> list[dict[str, Any]]:
         """Rows as those of `Posterior.summary`: the length, and what is refused without a value."""
-        ends = [0.5 - level / 2.0, 0.5 + level / 2.0]
-        low, high = self.interval(level)
-        rows = []
-        for name, prior in ((LENGTH, self.prior_length_mm), (SPEED, self.prior_speed_mm_per_day)):
-            known = name == LENGTH
-            unit, description = MEANINGS[name]
-            rows.append(
-                {
-                    "name": name,
-                    "unit": unit,
-                    "description": description,
-                    "point": self.median_mm if known else None,
-                    "low": low if known else None,
-                    "high": high if known else None,
-                    "prior": "follows from D and ρ",
-                    "prior_low": float(np.quantile(prior, ends[0])),
-                    "prior_high": float(np.quantile(prior, ends[1])),
-                    "contraction": self.contraction if known else None,
-                    "determined": known and self.determined_length,
-                    "provenance": self.table[GROWTH[0]].provenance,
-                    "citation": "that of D and ρ",
-                }
-            )
+        length = front_row(LENGTH, self.prior_length_mm, self.table, level, self.contraction)
+        speed = front_row(SPEED, self.prior_speed_mm_per_day, self.table, level, None)
+        rows = [
+            length | known_values(self.median_mm, self.length_mm, level),
+            speed | {"determined": False},
+        ]
         return rows + [_refused(self.table[name], level) for name in GROWTH]
 
 

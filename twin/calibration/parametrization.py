@@ -14,6 +14,7 @@ from twin.calibration.objective import Problem
 from twin.calibration.posterior import UNDETERMINED_BELOW, Posterior
 from twin.errors import TwinError
 from twin.front import GROWTH, LENGTH, LENGTH_AT_SPEED, SPEED, FrontTable, front_of
+from twin.parameters import ParameterTable
 
 PARAMETRIZATIONS = ("diffusivity-rate", "length-speed")
 """Coordinates in which calibration can work, by name."""
@@ -96,34 +97,57 @@ def front_summary(posterior: Posterior, level: float = 0.9) -> list[dict[str, An
     """
     if not set(GROWTH) <= set(posterior.table):
         return []
-    point = front_of({n: np.array([posterior.point[n]]) for n in GROWTH})
+    point = front_of(posterior.point)
     after = front_of(posterior.sample(_TABLE_DRAWS, 0))
     before = front_of(posterior.prior().sample(_TABLE_DRAWS, 0))
-    ends = [0.5 - level / 2.0, 0.5 + level / 2.0]
+    free = any(n in posterior.names for n in GROWTH)
     rows = []
-    for name, (unit, description) in MEANINGS.items():
-        low, high = np.quantile(after[name], ends)
-        prior_low, prior_high = np.quantile(before[name], ends)
-        free = any(n in posterior.names for n in GROWTH)
+    for name in MEANINGS:
         contraction = score_contraction(after[name], before[name]) if free else None
-        rows.append(
-            {
-                "name": name,
-                "unit": unit,
-                "description": description,
-                "point": float(point[name][0]),
-                "low": float(low),
-                "high": float(high),
-                "prior": "follows from D and ρ",
-                "prior_low": float(prior_low),
-                "prior_high": float(prior_high),
-                "contraction": contraction,
-                "determined": None if contraction is None else contraction >= UNDETERMINED_BELOW,
-                "provenance": posterior.table[GROWTH[0]].provenance,
-                "citation": "that of D and ρ",
-            }
-        )
+        row = front_row(name, before[name], posterior.table, level, contraction)
+        rows.append(row | known_values(float(point[name]), after[name], level))
     return rows
+
+
+def front_row(
+    name: str, prior: np.ndarray, table: ParameterTable, level: float, contraction: float | None
+) -> dict[str, Any]:
+    """A row of the length or speed whose value is not known; see `known_values`.
+
+    Args:
+        name: of the quantity.
+        prior: (S,) its draws under the prior.
+        table: of the parameters that it follows from.
+        level: of the intervals.
+        contraction: share of the prior's spread that the data removed; None without data.
+    """
+    unit, description = MEANINGS[name]
+    prior_low, prior_high = np.quantile(prior, _ends(level))
+    return {
+        "name": name,
+        "unit": unit,
+        "description": description,
+        "point": None,
+        "low": None,
+        "high": None,
+        "prior": "follows from D and ρ",
+        "prior_low": float(prior_low),
+        "prior_high": float(prior_high),
+        "contraction": contraction,
+        "determined": None if contraction is None else contraction >= UNDETERMINED_BELOW,
+        "provenance": table[GROWTH[0]].provenance,
+        "citation": "that of D and ρ",
+    }
+
+
+def known_values(point: float, draws: np.ndarray, level: float) -> dict[str, float]:
+    """Columns of a value that is known by its draws."""
+    low, high = np.quantile(draws, _ends(level))
+    return {"point": point, "low": float(low), "high": float(high)}
+
+
+def _ends(level: float) -> list[float]:
+    return [0.5 - level / 2.0, 0.5 + level / 2.0]
 
 
 def score_contraction(after: np.ndarray, before: np.ndarray) -> float:

@@ -70,13 +70,13 @@ def corrected(
     strays = np.vstack([scale * (strayed - strayed.mean(axis=0)), BIAS_LEFT * bias])
     modes = np.vstack([scale * (fields - fields.mean(axis=0)), BIAS_LEFT * displaced])
     gain = strays.T
-    stated = np.eye(len(result.z))
-    if "outline" in result.noise:
-        stated += found.curvature["outline"].sum(axis=0) / result.noise["outline"].variance
-    left = result.covariance @ stated @ result.covariance
-    if len(result.z) > REPLICATES // 2:
-        # Few replicates show few of many directions (coefficients of maps): H⁻¹ stays for all.
-        left = result.covariance
+    left = result.covariance
+    # Few replicates show few of many directions (coefficients of maps): H⁻¹ stays for those.
+    if len(result.z) <= REPLICATES // 2:
+        stated = np.eye(len(result.z))
+        if "outline" in result.noise:
+            stated += found.curvature["outline"].sum(axis=0) / result.noise["outline"].variance
+        left = left @ stated @ left
     limit = 2.0 * np.sqrt(np.diag(left + gain @ gain.T))
     z = result.z - np.clip(bias, -limit, limit)
     draws, image_draws = result.draws, None
